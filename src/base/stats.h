@@ -1,0 +1,46 @@
+/*
+ * Counters: written by one thread with a plain atomic add, read by any.
+ *
+ * Relaxed throughout: a counter says how often something happened and orders nothing else.
+ */
+#ifndef FANLIGHT_STATS_H
+#define FANLIGHT_STATS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+typedef _Atomic uint64_t stat_counter;
+
+static inline void stat_add(stat_counter *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static inline void stat_set(stat_counter *counter, uint64_t value)
+{
+	atomic_store_explicit(counter, value, memory_order_relaxed);
+}
+
+static inline uint64_t stat_read(const stat_counter *counter)
+{
+	return atomic_load_explicit((stat_counter *)counter, memory_order_relaxed);
+}
+
+/* What happened to one camera's frames since start. Each group is written by one thread. */
+struct camera_stats {
+	/* capture */
+	stat_counter captured;         /* frames the camera delivered whole */
+	stat_counter last_captured_ns; /* CLOCK_MONOTONIC of the newest of them, 0 for none yet */
+	stat_counter dropped_stale;    /* whole, but a newer one was ready: requeued unseen */
+	stat_counter dropped_lost;     /* gaps in the camera's own sequence */
+	stat_counter dropped_error;    /* flagged as bad by the driver, or of an impossible size */
+	stat_counter opened;           /* times the camera was opened */
+	stat_counter lost;             /* times it went away or failed after that */
+
+	/* encode */
+	stat_counter encoded;         /* packets published */
+	stat_counter dropped_corrupt; /* camera JPEGs that no decoder could use */
+	stat_counter dropped_encode;  /* libjpeg refused, or no memory for the packet */
+};
+
+#endif

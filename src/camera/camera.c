@@ -1,0 +1,169 @@
+#include "camera/camera.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "camera/camera_ops.h"
+#include "camera/reason.h"
+
+enum source { SOURCE_AUTO, SOURCE_PATTERN, SOURCE_V4L2, SOURCE_REPLAY };
+
+/* errno in a sentence. */
+ANY_THREAD static int cannot_read(const char *path, char reason[CAMERA_REASON_BYTES])
+{
+	return reason_set(reason, -errno, "cannot read %.100s: %s", path, strerror(errno));
+}
+
+/* What a source string names: the kind, and the path where there is one. */
+ANY_THREAD static int parse_source(const char *source, enum source *ret_kind, const char **ret_path,
+	char reason[CAMERA_REASON_BYTES])
+{
+	struct stat st;
+
+	*ret_path = source;
+	if (!*source || !strcmp(source, "auto")) {
+		*ret_kind = SOURCE_AUTO;
+	} else if (!strcmp(source, "pattern")) {
+		*ret_kind = SOURCE_PATTERN;
+	} else if (!strncmp(source, "v4l2:", 5) && source[5]) {
+		*ret_kind = SOURCE_V4L2;
+		*ret_path = source + 5;
+	} else if (!strncmp(source, "replay:", 7) && source[7]) {
+		*ret_kind = SOURCE_REPLAY;
+		*ret_path = source + 7;
+	} else if (!stat(source, &st)) {
+		*ret_kind = S_ISCHR(st.st_mode) ? SOURCE_V4L2 : SOURCE_REPLAY;
+	} else if (!strncmp(source, "/dev/", 5)) {
+		*ret_kind = SOURCE_V4L2;
+	} else if (strchr(source, '/')) {
+		return cannot_read(source, reason);
+	} else {
+		return reason_set(reason, -EINVAL,
+			"\"%.48s\" is no source: use auto, pattern, v4l2:DEVICE, replay:PATH, "
+			"or the path of a device, file or folder",
+			source);
+	}
+	return 0;
+}
+
+ON_MAIN static int check_device(const char *path, char reason[CAMERA_REASON_BYTES])
+{
+	struct stat st;
+
+	/* One that is not there may yet be plugged in. */
+	if (stat(path, &st))
+		return 0;
+	if (!S_ISCHR(st.st_mode))
+		return reason_set(reason, -ENODEV,
+			"%.100s is no camera device; files and folders are read by replay:PATH",
+			path);
+	if (!access(path, R_OK | W_OK))
+		return 0;
+	if (errno == EACCES)
+		return reason_set(reason, -EACCES,
+			"no permission to use %.64s: add the user to the group video "
+			"(sudo usermod -aG video USER) and log in again",
+			path);
+	return cannot_read(path, reason);
+}
+
+int camera_check(const struct camera_config *config, char reason[CAMERA_REASON_BYTES])
+{
+	const char *path;
+	enum source kind;
+	int err = parse_source(config->source, &kind, &path, reason);
+
+	if (err < 0)
+		return err;
+	if (kind == SOURCE_V4L2)
+		return check_device(path, reason);
+	if (kind == SOURCE_REPLAY && access(path, R_OK))
+		return cannot_read(path, reason);
+	return 0;
+}
+
+/*
+ * The first V4L2 camera, or the pattern where there is none. Who has seen a camera is not shown the
+ * pattern when it is unplugged: a pattern never fails, so what was opened before was a camera.
+ */
+ON_CAPTURE static int open_auto(const struct camera_config *config, struct camera_stats *stats,
+	struct camera **ret_camera, char reason[CAMERA_REASON_BYTES])
+{
+	char path[256], room[48];
+	int err = v4l2_find_first(path, sizeof path, reason);
+
+	if (!err)
+		return v4l2_open(config, path, stats, ret_camera, reason);
+	if (stat_read(&stats->opened))
+		return err == -ENODEV
+			       ? reason_set(reason, err, "the camera is gone; plug it in again")
+			       : err;
+	(void)snprintf(room, sizeof room, "camera %s", config->name);
+	if (err == -ENODEV)
+		log_info(room, "no V4L2 camera found: showing the test pattern");
+	else
+		log_warning(room, "%s; showing the test pattern", reason);
+	return pattern_open(config, stats, ret_camera, reason);
+}
+
+int camera_open(const struct camera_config *config, struct camera_stats *stats,
+	struct camera **ret_camera, char reason[CAMERA_REASON_BYTES])
+{
+	const char *path;
+	enum source kind;
+	int err = parse_source(config->source, &kind, &path, reason);
+
+	if (err < 0)
+		return err;
+	switch (kind) {
+	case SOURCE_AUTO:
+		break;
+	case SOURCE_PATTERN:
+		return pattern_open(config, stats, ret_camera, reason);
+	case SOURCE_V4L2:
+		return v4l2_open(config, path, stats, ret_camera, reason);
+	case SOURCE_REPLAY:
+		return replay_open(config, path, stats, ret_camera, reason);
+	}
+	return open_auto(config, stats, ret_camera, reason);
+}
+
+int camera_start(struct camera *camera)
+{
+	return camera->ops->start(camera);
+}
+
+int camera_poll_fd(const struct camera *camera)
+{
+	return camera->ops->poll_fd(camera);
+}
+
+int camera_borrow(struct camera *camera, struct frame *ret_frame)
+{
+	return camera->ops->borrow(camera, ret_frame);
+}
+
+int camera_return(struct camera *camera, const struct frame *frame)
+{
+	return camera->ops->give_back(camera, frame);
+}
+
+void camera_stop(struct camera *camera)
+{
+	camera->ops->stop(camera);
+}
+
+void camera_close(struct camera *camera)
+{
+	if (camera)
+		camera->ops->close(camera);
+}
+
+void camera_describe(const struct camera *camera, struct camera_info *ret_info)
+{
+	*ret_info = camera->info;
+}

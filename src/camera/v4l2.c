@@ -1,0 +1,578 @@
+/*
+ * A V4L2 device as a camera.
+ *
+ * Buffers are the driver's (MMAP), each plane exported as a dma-buf where the driver can and mapped
+ * once. A frame lent is such a buffer: nothing is copied, and the driver fills others meanwhile.
+ *
+ * Two cases cannot lend the driver's own. Formats that Fanlight does not read are converted, and
+ * where a driver gives so few buffers that three loans would leave it nothing to fill, pictures are
+ * copied. Both then lend memory of ours and the driver has its buffer back at once.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "camera/camera_ops.h"
+#include "camera/controls.h"
+#include "camera/formats.h"
+#include "camera/reason.h"
+#include "camera/v4l2_convert.h"
+#include "camera/v4l2_device.h"
+#include "camera/v4l2_setup.h"
+
+/* What to ask for beyond the loans: one being filled, one next, one ready. */
+#define SPARE_BUFFERS 3
+
+struct memory {
+	uint8_t *data; /* NULL when not mapped */
+	size_t length_bytes;
+	int dmabuf_fd; /* -1 where the driver cannot export */
+};
+
+struct buffer {
+	struct memory planes[FRAME_MAX_PLANES];
+	bool lent;
+};
+
+/* A picture in memory of ours, for frames that are converted or copied. */
+struct copy {
+	uint8_t *data;
+	bool lent;
+};
+
+struct v4l2_camera {
+	struct camera base;
+	struct v4l2_device device;
+	struct v4l2_picture picture; /* as the driver delivers */
+	const struct format *format; /* of picture; NULL when it has to be converted */
+	struct buffer buffers[VIDEO_MAX_FRAME];
+	uint32_t n_buffers;
+	bool streaming;
+
+	bool counting; /* a frame came since start */
+	uint32_t last_sequence;
+
+	bool copying;                /* lend copies, converted or not */
+	struct converter *converter; /* NULL unless converting */
+	struct copy copies[CAMERA_LOANS];
+	size_t copy_bytes;
+};
+
+ON_CAPTURE static struct v4l2_camera *v4l2_of(const struct camera *camera)
+{
+	return (struct v4l2_camera *)camera; /* base is its first member */
+}
+
+/* ---- buffers ---- */
+
+ON_CAPTURE static struct v4l2_buffer buffer_request(
+	const struct v4l2_camera *cam, uint32_t index, struct v4l2_plane planes[VIDEO_MAX_PLANES])
+{
+	struct v4l2_buffer request = {
+		.index = index,
+		.type = cam->device.type,
+		.memory = V4L2_MEMORY_MMAP,
+	};
+
+	if (cam->device.multiplanar) {
+		memset(planes, 0, VIDEO_MAX_PLANES * sizeof *planes);
+		request.m.planes = planes;
+		request.length = VIDEO_MAX_PLANES;
+	}
+	return request;
+}
+
+ON_CAPTURE static int queue_buffer(struct v4l2_camera *cam, uint32_t index)
+{
+	struct v4l2_plane planes[VIDEO_MAX_PLANES];
+	struct v4l2_buffer request = buffer_request(cam, index, planes);
+
+	request.length = cam->device.multiplanar ? cam->picture.n_buffers : 0;
+	return device_ioctl(cam->device.fd, VIDIOC_QBUF, &request);
+}
+
+ON_CAPTURE static int export_plane(const struct v4l2_camera *cam, uint32_t index, uint32_t plane)
+{
+	struct v4l2_exportbuffer request = {
+		.type = cam->device.type,
+		.index = index,
+		.plane = plane,
+		.flags = O_RDWR | O_CLOEXEC,
+	};
+
+	return device_ioctl(cam->device.fd, VIDIOC_EXPBUF, &request) < 0 ? -1 : request.fd;
+}
+
+/* Map one plane: the dma-buf itself if there is one, so that its CPU access is what is synced. */
+ON_CAPTURE static int map_plane(struct v4l2_camera *cam, uint32_t index, uint32_t plane,
+	size_t length_bytes, off_t device_offset)
+{
+	struct memory *memory = &cam->buffers[index].planes[plane];
+	void *data = MAP_FAILED;
+
+	/* Copies are made here, and the driver keeps its own mapping coherent. */
+	if (!cam->copying)
+		memory->dmabuf_fd = export_plane(cam, index, plane);
+	if (memory->dmabuf_fd >= 0)
+		data = mmap(NULL, length_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			memory->dmabuf_fd, 0);
+	if (data == MAP_FAILED) {
+		/* An export that cannot be mapped is none. */
+		fd_close(&memory->dmabuf_fd);
+		data = mmap(NULL, length_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, cam->device.fd,
+			device_offset);
+	}
+	if (data == MAP_FAILED)
+		return -errno;
+	memory->data = data;
+	memory->length_bytes = length_bytes;
+	return 0;
+}
+
+ON_CAPTURE static int map_buffer(struct v4l2_camera *cam, uint32_t index)
+{
+	struct v4l2_plane planes[VIDEO_MAX_PLANES];
+	struct v4l2_buffer request = buffer_request(cam, index, planes);
+	int err = device_ioctl(cam->device.fd, VIDIOC_QUERYBUF, &request);
+
+	if (err < 0)
+		return err;
+	if (!cam->device.multiplanar)
+		return map_plane(cam, index, 0, request.length, request.m.offset);
+	for (uint32_t i = 0; !err && i < cam->picture.n_buffers; i++)
+		err = map_plane(cam, index, i, planes[i].length, planes[i].m.mem_offset);
+	return err;
+}
+
+ON_CAPTURE static void unmap_buffers(struct v4l2_camera *cam)
+{
+	for (uint32_t i = 0; i < VIDEO_MAX_FRAME; i++)
+		for (uint32_t k = 0; k < FRAME_MAX_PLANES; k++) {
+			struct memory *memory = &cam->buffers[i].planes[k];
+
+			if (memory->data)
+				(void)munmap(memory->data, memory->length_bytes); /* it is ours */
+			memory->data = NULL;
+			fd_close(&memory->dmabuf_fd);
+		}
+}
+
+/* The fewest buffers that this driver needs to go on filling. */
+ON_CAPTURE static uint32_t driver_minimum(const struct v4l2_camera *cam)
+{
+	struct v4l2_control minimum = {.id = V4L2_CID_MIN_BUFFERS_FOR_CAPTURE};
+
+	if (device_ioctl(cam->device.fd, VIDIOC_G_CTRL, &minimum) < 0 || minimum.value < 1)
+		return 1;
+	return minimum.value < VIDEO_MAX_FRAME ? (uint32_t)minimum.value : VIDEO_MAX_FRAME;
+}
+
+ON_CAPTURE static int allocate_copies(struct v4l2_camera *cam)
+{
+	cam->copy_bytes = 0;
+	if (cam->converter)
+		cam->copy_bytes = converter_bytes(cam->converter);
+	else
+		for (uint32_t i = 0; i < cam->picture.n_buffers; i++)
+			cam->copy_bytes += cam->buffers[0].planes[i].length_bytes;
+	for (uint32_t i = 0; i < CAMERA_LOANS; i++) {
+		cam->copies[i].data = malloc(cam->copy_bytes);
+		if (!cam->copies[i].data)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+ON_CAPTURE static int request_buffers(struct v4l2_camera *cam)
+{
+	uint32_t minimum = driver_minimum(cam);
+	uint32_t wanted = CAMERA_LOANS + (minimum > SPARE_BUFFERS ? minimum : SPARE_BUFFERS);
+	struct v4l2_requestbuffers request = {
+		.count = wanted < VIDEO_MAX_FRAME ? wanted : VIDEO_MAX_FRAME,
+		.type = cam->device.type,
+		.memory = V4L2_MEMORY_MMAP,
+	};
+	int err = device_ioctl(cam->device.fd, VIDIOC_REQBUFS, &request);
+
+	if (err < 0)
+		return err;
+	if (!request.count)
+		return -ENOMEM;
+	cam->n_buffers = request.count < VIDEO_MAX_FRAME ? request.count : VIDEO_MAX_FRAME;
+
+	/* All loans out, the driver must still have what it needs, or no frame would ever return. */
+	cam->copying = cam->converter || cam->n_buffers < CAMERA_LOANS + minimum;
+	cam->base.info.dmabuf = !cam->copying;
+	for (uint32_t i = 0; i < cam->n_buffers; i++) {
+		err = map_buffer(cam, i);
+		if (err < 0)
+			return err;
+		for (uint32_t k = 0; k < cam->picture.n_buffers; k++)
+			if (cam->buffers[i].planes[k].dmabuf_fd < 0)
+				cam->base.info.dmabuf = false;
+	}
+	return cam->copying ? allocate_copies(cam) : 0;
+}
+
+/* ---- frames ---- */
+
+/* When the driver took the picture, or now when it cannot say in our time. */
+ON_CAPTURE static uint64_t capture_time_ns(const struct v4l2_buffer *buffer, uint64_t now_ns)
+{
+	uint64_t ns = (uint64_t)buffer->timestamp.tv_sec * NS_PER_S +
+		      (uint64_t)buffer->timestamp.tv_usec * NS_PER_US;
+	uint32_t kind = buffer->flags & V4L2_BUF_FLAG_TIMESTAMP_MASK;
+
+	return kind == V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC && ns && ns < now_ns ? ns : now_ns;
+}
+
+/*
+ * Describe the picture in a filled buffer. Returns 0 or -EINVAL when it is flagged as bad or is
+ * not all there.
+ */
+ON_CAPTURE static int read_buffer(const struct v4l2_camera *cam, const struct v4l2_buffer *buffer,
+	const struct v4l2_plane *planes, struct frame *frame)
+{
+	/* What has to be converted is bytes, like what is compressed. */
+	static const struct format foreign = {
+		.kind = FORMAT_COMPRESSED, .n_planes = 1, .n_buffers = 1};
+	const struct format *format = cam->format ? cam->format : &foreign;
+	const struct memory *memory = cam->buffers[buffer->index].planes;
+	uint32_t skipped[FRAME_MAX_PLANES] = {0};
+	uint8_t *base[FRAME_MAX_PLANES];
+	size_t filled[FRAME_MAX_PLANES];
+
+	for (uint32_t i = 0; i < cam->picture.n_buffers; i++) {
+		uint32_t used = buffer->bytesused;
+
+		if (cam->device.multiplanar) {
+			used = planes[i].bytesused;
+			skipped[i] = planes[i].data_offset;
+		}
+		if (used > memory[i].length_bytes || used <= skipped[i])
+			return -EINVAL;
+		base[i] = memory[i].data + skipped[i];
+		filled[i] = used - skipped[i];
+	}
+	*frame = (struct frame){
+		.fourcc = cam->picture.fourcc,
+		.width = cam->picture.width,
+		.height = cam->picture.height,
+		.payload_bytes = format->kind == FORMAT_COMPRESSED ? (uint32_t)filled[0] : 0,
+		.encoding = cam->picture.encoding,
+		.range = cam->picture.range,
+		.sequence = buffer->sequence,
+		.dequeued_ns = clock_now_ns(),
+		.loan = buffer->index,
+	};
+	frame->captured_ns = capture_time_ns(buffer, frame->dequeued_ns);
+	if (buffer->flags & V4L2_BUF_FLAG_ERROR ||
+		format_lay_out(format, frame, base, filled, cam->picture.stride_bytes) < 0)
+		return -EINVAL;
+	for (uint32_t i = 0; i < frame->n_planes; i++) {
+		uint32_t in = format->n_buffers > 1 ? i : 0;
+
+		frame->planes[i].offset_bytes += skipped[in];
+		frame->planes[i].dmabuf_fd = memory[in].dmabuf_fd;
+	}
+	return 0;
+}
+
+ON_CAPTURE static void count_lost(struct v4l2_camera *cam, uint32_t sequence)
+{
+	uint32_t gap = sequence - cam->last_sequence - 1;
+
+	/* A jump backwards is a driver that started over, not four billion frames. */
+	if (cam->counting && gap && gap < INT32_MAX)
+		stat_add(&cam->base.stats->dropped_lost, gap);
+	cam->last_sequence = sequence;
+	cam->counting = true;
+}
+
+/*
+ * Take the next whole picture from the driver; broken ones go back, counted.
+ * Returns 0, -EAGAIN, or a negative errno.
+ */
+ON_CAPTURE static int dequeue_frame(struct v4l2_camera *cam, struct frame *frame)
+{
+	/* Not for ever, even if the driver fails faster than we queue. */
+	for (uint32_t i = 0; i < cam->n_buffers; i++) {
+		struct v4l2_plane planes[VIDEO_MAX_PLANES];
+		struct v4l2_buffer buffer = buffer_request(cam, 0, planes);
+		int err = device_ioctl(cam->device.fd, VIDIOC_DQBUF, &buffer);
+
+		if (err < 0)
+			return err;
+		if (buffer.index >= cam->n_buffers || cam->buffers[buffer.index].lent)
+			return -EIO;
+		count_lost(cam, buffer.sequence);
+		if (!read_buffer(cam, &buffer, planes, frame))
+			return 0;
+		stat_add(&cam->base.stats->dropped_error, 1);
+		err = queue_buffer(cam, buffer.index);
+		if (err < 0)
+			return err;
+	}
+	return -EAGAIN;
+}
+
+/* Nothing was ready. If the driver calls that an error, polling again would spin. */
+ON_CAPTURE static int nothing_ready(const struct v4l2_camera *cam)
+{
+	struct pollfd poll_fd = {cam->device.fd, POLLIN, 0};
+
+	if (poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLERR | POLLHUP | POLLNVAL) &&
+		!(poll_fd.revents & POLLIN))
+		return poll_fd.revents & POLLHUP ? -ENODEV : -EIO;
+	return -EAGAIN;
+}
+
+/* Make of a driver's picture one in memory of ours. Returns 0, -EINVAL or -EBADMSG (broken). */
+ON_CAPTURE static int fill_copy(struct v4l2_camera *cam, struct frame *frame, uint8_t *copy)
+{
+	uint32_t stride[FRAME_MAX_PLANES] = {frame->width};
+	uint8_t *base[FRAME_MAX_PLANES] = {copy};
+	size_t size[FRAME_MAX_PLANES] = {cam->copy_bytes};
+	const struct format *format = cam->format;
+	int err;
+
+	if (cam->converter) {
+		/* The buffer is dequeued and mapped writable, so its use as scratch harms nobody. */
+		err = converter_convert(cam->converter, (uint8_t *)frame->planes[0].data,
+			frame->payload_bytes, copy);
+		if (err < 0)
+			return err;
+		frame->fourcc = CONVERTER_FOURCC;
+		frame->payload_bytes = 0;
+		format = format_find(CONVERTER_FOURCC);
+	} else {
+		for (uint32_t i = 0; i < format->n_buffers; i++) {
+			base[i] = copy;
+			size[i] = frame->planes[i].size_bytes;
+			stride[i] = cam->picture.stride_bytes[i];
+			memcpy(copy, frame->planes[i].data, size[i]);
+			copy += size[i];
+		}
+	}
+	err = format_lay_out(format, frame, base, size, stride);
+	for (uint32_t i = 0; i < frame->n_planes; i++)
+		frame->planes[i].dmabuf_fd = -1;
+	return err;
+}
+
+/* Lend a copy of frame and give its buffer back to the driver. */
+ON_CAPTURE static int lend_copy(struct v4l2_camera *cam, struct frame *frame)
+{
+	uint32_t buffer = frame->loan, free_copy = 0;
+	int err, queued;
+
+	while (free_copy < CAMERA_LOANS && cam->copies[free_copy].lent)
+		free_copy++;
+	assert(free_copy < CAMERA_LOANS); /* more loans than camera.h allows */
+
+	err = fill_copy(cam, frame, cam->copies[free_copy].data);
+	queued = queue_buffer(cam, buffer);
+	if (queued < 0)
+		return queued;
+	if (err < 0) {
+		stat_add(&cam->base.stats->dropped_error, 1);
+		return -EAGAIN;
+	}
+	frame->loan = free_copy;
+	cam->copies[free_copy].lent = true;
+	return 0;
+}
+
+ON_CAPTURE static int v4l2_borrow(struct camera *camera, struct frame *ret_frame)
+{
+	struct v4l2_camera *cam = v4l2_of(camera);
+	struct frame newest, next;
+	int err = dequeue_frame(cam, &newest);
+
+	if (err == -EAGAIN)
+		return nothing_ready(cam);
+	/* No more rounds than there are buffers, or a fast camera could keep us here. */
+	for (uint32_t i = 1; !err && i < cam->n_buffers; i++) {
+		err = dequeue_frame(cam, &next);
+		if (err < 0)
+			break;
+		stat_add(&camera->stats->dropped_stale, 1);
+		err = queue_buffer(cam, newest.loan);
+		newest = next;
+	}
+	if (err < 0 && err != -EAGAIN)
+		return err;
+
+	if (cam->copying) {
+		err = lend_copy(cam, &newest);
+		if (err < 0)
+			return err;
+	} else {
+		cam->buffers[newest.loan].lent = true;
+	}
+	*ret_frame = newest;
+	return 0;
+}
+
+ON_CAPTURE static int v4l2_give_back(struct camera *camera, const struct frame *frame)
+{
+	struct v4l2_camera *cam = v4l2_of(camera);
+
+	if (cam->copying) {
+		assert(frame->loan < CAMERA_LOANS && cam->copies[frame->loan].lent);
+		cam->copies[frame->loan].lent = false;
+		return 0;
+	}
+	assert(frame->loan < cam->n_buffers && cam->buffers[frame->loan].lent);
+	cam->buffers[frame->loan].lent = false;
+	return cam->streaming ? queue_buffer(cam, frame->loan) : 0;
+}
+
+/* ---- life ---- */
+
+ON_CAPTURE static void v4l2_stop(struct camera *camera)
+{
+	struct v4l2_camera *cam = v4l2_of(camera);
+
+	cam->streaming = false;
+	/* A device that is gone has stopped by itself. */
+	(void)device_ioctl(cam->device.fd, VIDIOC_STREAMOFF, &cam->device.type);
+}
+
+ON_CAPTURE static int v4l2_start(struct camera *camera)
+{
+	struct v4l2_camera *cam = v4l2_of(camera);
+	int err = 0;
+
+	cam->counting = false;
+	for (uint32_t i = 0; !err && i < cam->n_buffers; i++)
+		if (!cam->buffers[i].lent)
+			err = queue_buffer(cam, i);
+	if (!err)
+		err = device_ioctl(cam->device.fd, VIDIOC_STREAMON, &cam->device.type);
+	if (err < 0)
+		v4l2_stop(camera); /* takes back what was queued */
+	else
+		cam->streaming = true;
+	return err;
+}
+
+ON_CAPTURE static int v4l2_poll_fd(const struct camera *camera)
+{
+	const struct v4l2_camera *cam = v4l2_of(camera);
+
+	return cam->streaming ? cam->device.fd : -1;
+}
+
+ON_CAPTURE static void v4l2_close(struct camera *camera)
+{
+	struct v4l2_camera *cam = v4l2_of(camera);
+	struct v4l2_requestbuffers none = {.type = cam->device.type, .memory = V4L2_MEMORY_MMAP};
+
+	if (cam->streaming)
+		v4l2_stop(camera);
+	unmap_buffers(cam);
+	/* Closing frees them as well; a device that is gone has none. */
+	if (cam->n_buffers)
+		(void)device_ioctl(cam->device.fd, VIDIOC_REQBUFS, &none);
+	converter_destroy(cam->converter);
+	for (uint32_t i = 0; i < CAMERA_LOANS; i++)
+		free(cam->copies[i].data);
+	device_close(&cam->device);
+	free(cam);
+}
+
+static const struct camera_ops v4l2_ops = {
+	.start = v4l2_start,
+	.poll_fd = v4l2_poll_fd,
+	.borrow = v4l2_borrow,
+	.give_back = v4l2_give_back,
+	.stop = v4l2_stop,
+	.close = v4l2_close,
+};
+
+/* Settle how the pictures to come are read: as they are, or converted. */
+ON_CAPTURE static int prepare_reading(struct v4l2_camera *cam)
+{
+	struct v4l2_picture *picture = &cam->picture;
+
+	cam->format = format_find(picture->fourcc);
+	if (cam->format)
+		return cam->format->n_buffers <= picture->n_buffers ? 0 : -EINVAL;
+	/* libv4lconvert computes limited-range BT.601, but a JPEG's samples stay as they are. */
+	picture->encoding = FRAME_BT601;
+	picture->range = picture->stride_bytes[0] ? FRAME_LIMITED_RANGE : FRAME_FULL_RANGE;
+	return converter_create(cam->device.fd, picture, &cam->converter);
+}
+
+ON_CAPTURE static void fill_info(const struct v4l2_camera *cam, struct camera_info *info)
+{
+	const struct v4l2_capability *capability = &cam->device.capability;
+	const struct v4l2_picture *picture = &cam->picture;
+
+	(void)snprintf(info->driver, sizeof info->driver, "%s", capability->driver);
+	(void)snprintf(info->card, sizeof info->card, "%s", capability->card);
+	(void)snprintf(info->bus, sizeof info->bus, "%s", capability->bus_info);
+	(void)snprintf(info->path, sizeof info->path, "%s", cam->device.path);
+	info->fourcc = cam->converter ? CONVERTER_FOURCC : picture->fourcc;
+	info->device_fourcc = picture->fourcc;
+	info->width = picture->width;
+	info->height = picture->height;
+	info->fps_numerator = picture->fps_numerator;
+	info->fps_denominator = picture->fps_denominator;
+	info->buffers = cam->n_buffers;
+	info->encoding = picture->encoding;
+	info->range = picture->range;
+	info->converted = cam->converter;
+}
+
+/* Bring an opened device to where it can start. */
+ON_CAPTURE static int prepare(struct v4l2_camera *cam, char reason[CAMERA_REASON_BYTES])
+{
+	const struct camera_config *config = cam->base.config;
+	int err = setup_device(&cam->device, config, &cam->picture, reason);
+
+	if (err < 0)
+		return err;
+	err = prepare_reading(cam);
+	if (err < 0)
+		return device_failed(&cam->device, err, "read its pictures", reason);
+	err = controls_apply(&cam->device, config->controls, config->n_controls, reason);
+	if (err < 0)
+		return err;
+	err = request_buffers(cam);
+	if (err < 0)
+		return device_failed(&cam->device, err, "get buffers", reason);
+	fill_info(cam, &cam->base.info);
+	return 0;
+}
+
+int v4l2_open(const struct camera_config *config, const char *path, struct camera_stats *stats,
+	struct camera **ret_camera, char reason[CAMERA_REASON_BYTES])
+{
+	struct v4l2_camera *cam = calloc(1, sizeof *cam);
+	int err;
+
+	if (!cam)
+		return reason_set(reason, -ENOMEM, "%.100s: out of memory", path);
+	cam->base = (struct camera){.ops = &v4l2_ops, .config = config, .stats = stats};
+	for (uint32_t i = 0; i < VIDEO_MAX_FRAME; i++)
+		for (uint32_t k = 0; k < FRAME_MAX_PLANES; k++)
+			cam->buffers[i].planes[k].dmabuf_fd = -1;
+
+	err = device_open(&cam->device, path, reason);
+	if (!err)
+		err = prepare(cam, reason);
+	if (err < 0) {
+		v4l2_close(&cam->base);
+		return err;
+	}
+	*ret_camera = &cam->base;
+	return 0;
+}

@@ -1,0 +1,363 @@
+#include "encode/jpeg.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+#include <linux/videodev2.h>
+
+#include "encode/colour.h"
+#include "encode/rows.h"
+
+/* The most rows that an MCU row takes. */
+#define LUMA_ROWS    (2 * DCTSIZE)
+#define CHROMA_ROWS  DCTSIZE
+#define SCRATCH_ROWS 3
+#define ROWS         (LUMA_ROWS + 2 * CHROMA_ROWS + SCRATCH_ROWS)
+
+struct jpeg_encoder {
+	struct jpeg_config config;
+	struct jpeg_compress_struct compressor;
+	struct jpeg_error_mgr errors;
+	struct jpeg_destination_mgr destination;
+	struct packet *packet; /* being written */
+	jmp_buf failure;
+	int error;         /* what a jump to failure means */
+	size_t last_bytes; /* of the last picture: a good guess for the next */
+
+	/* What the rest is set up for; format is NULL when it is not. */
+	const struct rows_format *format;
+	uint32_t width, height;
+	enum frame_encoding encoding;
+	enum frame_range range;
+
+	struct colour colour;
+	uint8_t *memory;
+	size_t stride_bytes; /* of every row in memory */
+	uint8_t *luma, *chroma[2];
+	uint8_t *scratch[SCRATCH_ROWS];
+};
+
+/* ---- libjpeg's callbacks ---- */
+
+static void fail(j_common_ptr compressor)
+{
+	struct jpeg_encoder *encoder = compressor->client_data;
+
+	longjmp(encoder->failure, 1);
+}
+
+/* What libjpeg would print; errors reach the caller as values. */
+static void be_silent(j_common_ptr compressor)
+{
+	(void)compressor;
+}
+
+static void ignore_message(j_common_ptr compressor, int level)
+{
+	(void)compressor;
+	(void)level;
+}
+
+static void begin_output(j_compress_ptr compressor)
+{
+	struct jpeg_encoder *encoder = compressor->client_data;
+
+	encoder->destination.next_output_byte = encoder->packet->data;
+	encoder->destination.free_in_buffer = encoder->packet->capacity_bytes;
+}
+
+/* Called when the packet is full to its last byte. */
+ON_ENCODE static boolean grow_output(j_compress_ptr compressor)
+{
+	struct jpeg_encoder *encoder = compressor->client_data;
+	struct packet *packet = encoder->packet;
+	size_t written = packet->capacity_bytes;
+
+	packet->length_bytes = written;
+	if (packet_reserve(packet, written * 2) < 0) {
+		encoder->error = -ENOMEM;
+		longjmp(encoder->failure, 1);
+	}
+	encoder->destination.next_output_byte = packet->data + written;
+	encoder->destination.free_in_buffer = packet->capacity_bytes - written;
+	return TRUE;
+}
+
+static void end_output(j_compress_ptr compressor)
+{
+	struct jpeg_encoder *encoder = compressor->client_data;
+
+	encoder->packet->length_bytes = encoder->packet->capacity_bytes -
+					encoder->destination.free_in_buffer;
+}
+
+/* ---- setting up ---- */
+
+int jpeg_encoder_create(const struct jpeg_config *config, struct jpeg_encoder **ret_encoder)
+{
+	struct jpeg_encoder *encoder;
+
+	if (config->quality < 1 || config->quality > 100)
+		return -EINVAL;
+	encoder = calloc(1, sizeof *encoder);
+	if (!encoder)
+		return -ENOMEM;
+	encoder->config = *config;
+
+	encoder->compressor.err = jpeg_std_error(&encoder->errors);
+	encoder->errors.error_exit = fail;
+	encoder->errors.output_message = be_silent;
+	encoder->errors.emit_message = ignore_message;
+	encoder->compressor.client_data = encoder;
+	if (setjmp(encoder->failure)) {
+		jpeg_encoder_destroy(encoder);
+		return -ENOMEM;
+	}
+	jpeg_create_compress(&encoder->compressor);
+
+	encoder->destination.init_destination = begin_output;
+	encoder->destination.empty_output_buffer = grow_output;
+	encoder->destination.term_destination = end_output;
+	encoder->compressor.dest = &encoder->destination;
+	*ret_encoder = encoder;
+	return 0;
+}
+
+void jpeg_encoder_destroy(struct jpeg_encoder *encoder)
+{
+	if (!encoder)
+		return;
+	jpeg_destroy_compress(&encoder->compressor);
+	free(encoder->memory);
+	free(encoder);
+}
+
+bool jpeg_encoder_takes(uint32_t fourcc)
+{
+	return rows_find_format(fourcc);
+}
+
+ANY_THREAD static bool has_chroma(const struct rows_format *format)
+{
+	return format->layout != ROWS_GREY && format->layout != ROWS_RGB;
+}
+
+/* libjpeg's name for what a format holds. */
+ANY_THREAD static J_COLOR_SPACE colour_space_of(const struct rows_format *format)
+{
+	switch (format->fourcc) {
+	case V4L2_PIX_FMT_RGB24:
+		return JCS_EXT_RGB;
+	case V4L2_PIX_FMT_BGR24:
+		return JCS_EXT_BGR;
+	case V4L2_PIX_FMT_XBGR32:
+	case V4L2_PIX_FMT_ABGR32:
+		return JCS_EXT_BGRX;
+	case V4L2_PIX_FMT_XRGB32:
+		return JCS_EXT_XRGB;
+	default:
+		return format->layout == ROWS_GREY ? JCS_GRAYSCALE : JCS_YCbCr;
+	}
+}
+
+/* Rows for one MCU row and the scratch, in one piece of memory that stays in L1. */
+ON_ENCODE static int set_up_rows(struct jpeg_encoder *encoder)
+{
+	/* An odd number of cache lines: a power of two would have all rows in the same few sets. */
+	size_t stride = (((size_t)encoder->width + 63) / 64 | 1) * 64;
+	uint8_t *memory = aligned_alloc(64, stride * ROWS);
+
+	if (!memory)
+		return -ENOMEM;
+	memset(memory, 0, stride * ROWS);
+	free(encoder->memory);
+	encoder->memory = memory;
+	encoder->stride_bytes = stride;
+	encoder->luma = memory;
+	encoder->chroma[0] = encoder->luma + LUMA_ROWS * stride;
+	encoder->chroma[1] = encoder->chroma[0] + CHROMA_ROWS * stride;
+	for (size_t i = 0; i < SCRATCH_ROWS; i++)
+		encoder->scratch[i] = encoder->chroma[1] + (CHROMA_ROWS + i) * stride;
+	return 0;
+}
+
+/* Everything that stays the same while the camera sends the same kind of frame. */
+ON_ENCODE static int set_up(
+	struct jpeg_encoder *encoder, const struct rows_format *format, const struct frame *frame)
+{
+	struct jpeg_compress_struct *compressor = &encoder->compressor;
+	bool raw = format->layout != ROWS_RGB;
+	int err;
+
+	if (encoder->format == format && encoder->width == frame->width &&
+		encoder->height == frame->height && encoder->encoding == frame->encoding &&
+		encoder->range == frame->range)
+		return 0;
+	encoder->format = NULL;
+	encoder->width = frame->width;
+	encoder->height = frame->height;
+	encoder->encoding = frame->encoding;
+	encoder->range = frame->range;
+	encoder->last_bytes = 0;
+	err = set_up_rows(encoder);
+	if (err < 0)
+		return err;
+	/* RGB and grey have a range but no matrix. */
+	colour_init(
+		&encoder->colour, has_chroma(format) ? frame->encoding : FRAME_BT601, frame->range);
+
+	compressor->image_width = frame->width;
+	compressor->image_height = frame->height;
+	compressor->in_color_space = colour_space_of(format);
+	compressor->input_components = raw ? (has_chroma(format) ? 3 : 1) : format->bytes_per_pixel;
+	jpeg_set_defaults(compressor);
+	jpeg_set_quality(compressor, encoder->config.quality, TRUE);
+	compressor->raw_data_in = raw;
+	/* The default is 4:2:0, all that a 4:2:0 source is good for. */
+	if (encoder->config.chroma == JPEG_CHROMA_422 && !format->chroma_420)
+		compressor->comp_info[0].v_samp_factor = 1;
+	encoder->format = format;
+	return 0;
+}
+
+/* ---- a frame ---- */
+
+/* Repeat the last sample of a row up to where libjpeg reads. */
+ON_ENCODE static void pad_row(uint8_t *row, size_t n, size_t block_columns)
+{
+	size_t padded = (n + block_columns - 1) / block_columns * block_columns;
+
+	memset(row + n, row[n - 1], padded - n);
+}
+
+/* Read, convert and pad n rows that share their chroma. */
+ON_ENCODE static void read_group(struct jpeg_encoder *encoder, const struct frame *frame,
+	uint32_t row, uint32_t n, const struct rows_group *group)
+{
+	const struct colour *colour = &encoder->colour;
+	size_t pairs = ((size_t)frame->width + 1) / 2;
+	bool chroma = has_chroma(encoder->format);
+
+	rows_read(encoder->format, frame, row, n, group);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!colour->identity)
+			colour_convert_luma(colour, group->y[i], group->cb, group->cr, pairs);
+		pad_row(group->y[i], frame->width, chroma ? 16 : 8);
+	}
+	if (!chroma)
+		return;
+	if (!colour->identity)
+		colour_convert_chroma(colour, group->cb, group->cr, pairs);
+	pad_row(group->cb, pairs, 8);
+	pad_row(group->cr, pairs, 8);
+}
+
+/* Row i of rows that lie stride_bytes apart; below the picture its last row repeats. */
+ON_ENCODE static uint8_t *clamped_row(
+	const struct jpeg_encoder *encoder, uint8_t *rows, uint32_t i, uint32_t n)
+{
+	return rows + (i < n ? i : n - 1) * encoder->stride_bytes;
+}
+
+/* From the frame's rows through ours into libjpeg's raw-data interface. */
+ON_ENCODE static void compress_rows(struct jpeg_encoder *encoder, const struct frame *frame)
+{
+	struct jpeg_compress_struct *compressor = &encoder->compressor;
+	uint32_t group_rows = (uint32_t)compressor->comp_info[0].v_samp_factor;
+	uint32_t mcu_rows = group_rows * DCTSIZE;
+	JSAMPROW luma[LUMA_ROWS], cb[CHROMA_ROWS], cr[CHROMA_ROWS];
+	JSAMPARRAY image[] = {luma, cb, cr};
+
+	for (uint32_t top = 0; top < frame->height; top += mcu_rows) {
+		uint32_t left = frame->height - top;
+		uint32_t groups_left = (left + group_rows - 1) / group_rows;
+
+		for (uint32_t i = 0; i < mcu_rows; i++)
+			luma[i] = clamped_row(encoder, encoder->luma, i, left);
+		for (uint32_t i = 0; i < DCTSIZE; i++) {
+			cb[i] = clamped_row(encoder, encoder->chroma[0], i, groups_left);
+			cr[i] = clamped_row(encoder, encoder->chroma[1], i, groups_left);
+		}
+		for (uint32_t i = 0; i < DCTSIZE && i < groups_left; i++) {
+			uint32_t row = i * group_rows;
+			struct rows_group group = {
+				.y = {luma[row], luma[row + group_rows - 1]},
+				.cb = cb[i],
+				.cr = cr[i],
+				.scratch = {encoder->scratch[0], encoder->scratch[1],
+					encoder->scratch[2]},
+			};
+
+			read_group(encoder, frame, top + row,
+				left - row < group_rows ? left - row : group_rows, &group);
+		}
+		(void)jpeg_write_raw_data(compressor, image, mcu_rows); /* all, or it fails */
+	}
+}
+
+/* libjpeg converts RGB itself, and fast; it needs help only with a limited range. */
+ON_ENCODE static void compress_rgb(struct jpeg_encoder *encoder, const struct frame *frame)
+{
+	size_t row_bytes = (size_t)frame->width * encoder->format->bytes_per_pixel;
+
+	for (uint32_t i = 0; i < frame->height; i++) {
+		const uint8_t *source = frame->planes[0].data +
+					(size_t)i * frame->planes[0].stride_bytes;
+		JSAMPROW row = (JSAMPROW)source;
+
+		if (!encoder->colour.identity) {
+			row = memcpy(encoder->memory, source, row_bytes);
+			colour_expand(&encoder->colour, row, row_bytes);
+		}
+		(void)jpeg_write_scanlines(&encoder->compressor, &row, 1); /* it, or it fails */
+	}
+}
+
+/* Room that the picture will most likely not exceed; if it does, the packet grows. */
+ON_ENCODE static size_t likely_bytes(const struct jpeg_encoder *encoder)
+{
+	size_t guess = (size_t)encoder->width * encoder->height / 8 + 4096;
+	size_t experience = encoder->last_bytes + encoder->last_bytes / 4;
+
+	return guess > experience ? guess : experience;
+}
+
+int jpeg_encode(struct jpeg_encoder *encoder, const struct frame *frame, struct packet *packet)
+{
+	const struct rows_format *format = rows_find_format(frame->fourcc);
+	int err;
+
+	if (!format || frame->width > JPEG_MAX_DIMENSION || frame->height > JPEG_MAX_DIMENSION ||
+		!rows_fit(format, frame))
+		return -EINVAL;
+
+	encoder->packet = packet;
+	encoder->error = -EIO;
+	if (setjmp(encoder->failure)) {
+		jpeg_abort_compress(&encoder->compressor);
+		encoder->format = NULL;
+		return encoder->error;
+	}
+	err = set_up(encoder, format, frame);
+	if (err < 0)
+		return err;
+	err = packet_reserve(packet, likely_bytes(encoder));
+	if (err < 0)
+		return err;
+
+	jpeg_start_compress(&encoder->compressor, TRUE);
+	if (format->layout == ROWS_RGB)
+		compress_rgb(encoder, frame);
+	else
+		compress_rows(encoder, frame);
+	jpeg_finish_compress(&encoder->compressor);
+
+	packet->width = frame->width;
+	packet->height = frame->height;
+	encoder->last_bytes = packet->length_bytes;
+	return 0;
+}

@@ -1,0 +1,47 @@
+/*
+ * Raw frames to baseline JPEG (JFIF), by libjpeg-turbo's raw-data API.
+ *
+ * Pixels are read once, an MCU row at a time, straight from the frame's memory into planes that
+ * stay in L1: split, averaged to 4:2:0 where asked, brought to full-range BT.601 as JFIF means it,
+ * then handed to the compressor. The compressor, its tables and the planes are kept between frames.
+ */
+#ifndef FANLIGHT_JPEG_H
+#define FANLIGHT_JPEG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/roles.h"
+#include "exchange/packet.h"
+#include "fanlight/frame.h"
+
+enum jpeg_chroma {
+	JPEG_CHROMA_420, /* row pairs of 4:2:2 sources averaged */
+	JPEG_CHROMA_422, /* where the source has it; 4:2:0 sources stay 4:2:0 */
+};
+
+struct jpeg_config {
+	int quality; /* 1..100 as libjpeg counts */
+	enum jpeg_chroma chroma;
+};
+
+struct jpeg_encoder;
+
+/* Returns 0, -EINVAL (quality out of range) or -ENOMEM. */
+ANY_THREAD int jpeg_encoder_create(
+	const struct jpeg_config *config, struct jpeg_encoder **ret_encoder);
+ANY_THREAD void jpeg_encoder_destroy(struct jpeg_encoder *encoder);
+
+/* Whether frames of this fourcc can be encoded. */
+ANY_THREAD bool jpeg_encoder_takes(uint32_t fourcc);
+
+/*
+ * Encode a frame into a packet: data, length_bytes, width and height. The caller stands for CPU
+ * access to the frame and fills in the rest of the packet.
+ * Returns 0, -EINVAL (a format or size it cannot take), -ENOMEM, or -EIO (libjpeg refused; the
+ * encoder is ready for the next frame all the same).
+ */
+ON_ENCODE int jpeg_encode(
+	struct jpeg_encoder *encoder, const struct frame *frame, struct packet *packet);
+
+#endif

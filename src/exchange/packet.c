@@ -1,0 +1,85 @@
+#include "exchange/packet.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* Ready for reuse when only the pool holds it. */
+static bool is_free(const struct packet *packet)
+{
+	/* Acquire, partner of the release in packet_unref(): the last reader has finished. */
+	return atomic_load_explicit((atomic_uint *)&packet->refs, memory_order_acquire) == 1;
+}
+
+int packet_pool_get(struct packet_pool *pool, struct packet **ret_packet)
+{
+	struct packet **place = NULL, *packet;
+
+	for (size_t i = 0; i < PACKET_POOL_SIZE; i++) {
+		packet = pool->packets[i];
+		if (!packet) {
+			if (!place)
+				place = &pool->packets[i];
+		} else if (is_free(packet)) {
+			uint8_t *data = packet->data;
+			size_t capacity = packet->capacity_bytes;
+
+			*packet = (struct packet){.data = data, .capacity_bytes = capacity};
+			atomic_init(&packet->refs, 2);
+			*ret_packet = packet;
+			return 0;
+		}
+	}
+
+	packet = calloc(1, sizeof *packet);
+	if (!packet)
+		return -ENOMEM;
+	atomic_init(&packet->refs, place ? 2 : 1);
+	if (place)
+		*place = packet;
+	*ret_packet = packet;
+	return 0;
+}
+
+void packet_pool_finish(struct packet_pool *pool)
+{
+	for (size_t i = 0; i < PACKET_POOL_SIZE; i++) {
+		packet_unref(pool->packets[i]);
+		pool->packets[i] = NULL;
+	}
+}
+
+int packet_reserve(struct packet *packet, size_t capacity_bytes)
+{
+	uint8_t *data;
+
+	if (capacity_bytes <= packet->capacity_bytes)
+		return 0;
+	data = realloc(packet->data, capacity_bytes);
+	if (!data)
+		return -ENOMEM;
+	packet->data = data;
+	packet->capacity_bytes = capacity_bytes;
+	return 0;
+}
+
+struct packet *packet_ref(struct packet *packet)
+{
+	/* Relaxed: whoever refs holds a reference already, so nothing needs ordering. */
+	atomic_fetch_add_explicit(&packet->refs, 1, memory_order_relaxed);
+	return packet;
+}
+
+void packet_unref(struct packet *packet)
+{
+	if (!packet)
+		return;
+	/*
+	 * Release, so that our reads end before another thread reuses (partner: is_free()) or
+	 * frees it; acquire, so that the one that frees sees all others' reads ended.
+	 */
+	if (atomic_fetch_sub_explicit(&packet->refs, 1, memory_order_acq_rel) == 1) {
+		free(packet->data);
+		free(packet);
+	}
+}

@@ -1,0 +1,34 @@
+/* What a camera is and how it is: written by its capture thread, read by the server. */
+#ifndef FANLIGHT_STATUS_H
+#define FANLIGHT_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fanlight/frame.h"
+
+/* A camera as it was opened. Strings are always terminated. */
+struct camera_info {
+	char driver[32];
+	char card[64];
+	char bus[64];
+	char path[256];         /* device node or file; "" for the pattern */
+	uint32_t fourcc;        /* of the frames it delivers to Fanlight */
+	uint32_t device_fourcc; /* what the device itself sends; differs when converted */
+	uint32_t width, height; /* pixels */
+	uint32_t fps_numerator, fps_denominator; /* what the driver really gave; 0/1 unknown */
+	uint32_t buffers;
+	enum frame_encoding encoding;
+	enum frame_range range;
+	bool dmabuf;    /* its buffers are exported as dma-bufs */
+	bool converted; /* libv4l2 converts every frame, which costs a copy */
+};
+
+struct camera_status {
+	bool online;
+	uint64_t since_ns;       /* CLOCK_MONOTONIC, when it came online or went off */
+	char reason[192];        /* why it is offline, a sentence; "" when online */
+	struct camera_info info; /* as last opened; zero when it never was */
+};
+
+#endif

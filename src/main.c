@@ -1,0 +1,269 @@
+/* Options, signals, the stop key, the exit code; owner of every pipeline and of the server. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#if HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "pipeline.h"
+#include "settings.h"
+
+struct program {
+	struct settings settings;
+	struct pipeline *pipelines[SETTINGS_CAMERAS_MAX];
+	struct server *server;
+	struct server_thread server_thread;
+	int signal_fd;
+	bool key_wanted; /* stdin is a terminal in the foreground */
+	struct termios terminal;
+};
+
+/* Tell systemd, where there is one that listens. */
+ON_MAIN static void notify(const char *state)
+{
+#if HAVE_SYSTEMD
+	(void)sd_notify(0, state); /* nobody listening is no error */
+#else
+	(void)state;
+#endif
+}
+
+/* The signals that stop the program, but for those that whoever started it had ignored (nohup). */
+ON_MAIN static void fill_stop_signals(sigset_t *signals)
+{
+	static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action;
+
+	sigemptyset(signals);
+	for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
+		if (!sigaction(stopping[i], NULL, &action) && action.sa_handler != SIG_IGN)
+			sigaddset(signals, stopping[i]);
+}
+
+/* Signals become readable; role_take() blocks them in every other thread. */
+ON_MAIN static int watch_signals(void)
+{
+	sigset_t signals;
+	int fd;
+
+	fill_stop_signals(&signals);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/* From now on a signal ends the program as if nobody had ever caught it. */
+ON_MAIN static void release_signals(void)
+{
+	sigset_t signals;
+
+	fill_stop_signals(&signals);
+	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+/* Whether stdin is a terminal and this program is whom it listens to. */
+ON_MAIN static bool has_terminal(void)
+{
+	return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+/* Read single keys from the terminal without echo; a background job leaves it alone. */
+ON_MAIN static void watch_key(struct program *program)
+{
+	struct termios raw;
+
+	if (!has_terminal() || tcgetattr(STDIN_FILENO, &program->terminal))
+		return;
+	/* Sent to the background later, reading fails instead of stopping every camera. */
+	(void)signal(SIGTTIN, SIG_IGN);
+	raw = program->terminal;
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	program->key_wanted = !tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+ON_MAIN static void restore_terminal(struct program *program)
+{
+	/* In the background the terminal's modes are the shell's. */
+	if (program->key_wanted && has_terminal())
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &program->terminal);
+	program->key_wanted = false;
+}
+
+ON_MAIN static void wait_for_stop(struct program *program)
+{
+	struct pollfd fds[] = {
+		{program->signal_fd, POLLIN, 0},
+		{program->key_wanted ? STDIN_FILENO : -1, POLLIN, 0},
+	};
+
+	for (;;) {
+		struct signalfd_siginfo info;
+		char key;
+
+		if (poll(fds, 2, -1) < 0)
+			continue; /* EINTR */
+		if (fds[0].revents && read(program->signal_fd, &info, sizeof info) > 0) {
+			log_info("main", "stopping: %s", strsignal((int)info.ssi_signo));
+			return;
+		}
+		if (!fds[1].revents)
+			continue;
+		if (read(STDIN_FILENO, &key, 1) != 1) {
+			fds[1].fd = -1; /* the terminal is gone; signals remain */
+		} else if (key == 'q' || key == 'Q') {
+			log_info("main", "stopping: q");
+			return;
+		}
+	}
+}
+
+ON_MAIN static void stop(struct program *program)
+{
+	for (size_t i = 0; i < program->settings.n_cameras; i++)
+		if (program->pipelines[i])
+			pipeline_ask_to_stop(program->pipelines[i]);
+	/* Upstream first, so that the encoder answers its camera's recall. */
+	for (size_t i = 0; i < program->settings.n_cameras; i++)
+		if (program->pipelines[i])
+			pipeline_stop(program->pipelines[i]);
+	server_thread_stop(&program->server_thread);
+	server_destroy(program->server);
+	for (size_t i = 0; i < program->settings.n_cameras; i++)
+		pipeline_destroy(program->pipelines[i]);
+}
+
+ON_MAIN static int start(struct program *program)
+{
+	struct server_camera cameras[SETTINGS_CAMERAS_MAX];
+	struct settings *settings = &program->settings;
+	char reason[SERVER_REASON_BYTES], camera_reason[CAMERA_REASON_BYTES];
+	int err;
+
+	for (size_t i = 0; i < settings->n_cameras; i++) {
+		struct camera_settings *camera = &settings->cameras[i];
+
+		err = camera_check(&camera->camera, camera_reason);
+		if (err < 0) {
+			log_error("main", "camera %s: %s", camera->camera.name, camera_reason);
+			return err;
+		}
+		err = pipeline_create(&camera->camera, &camera->jpeg, &program->pipelines[i]);
+		if (err < 0) {
+			log_error("main", "camera %s: %s", camera->camera.name, strerror(-err));
+			return err;
+		}
+		pipeline_describe(program->pipelines[i], &cameras[i]);
+	}
+
+	err = server_create(
+		&settings->server, cameras, settings->n_cameras, &program->server, reason);
+	if (err < 0) {
+		log_error("main", "%s", reason);
+		return err;
+	}
+	err = server_thread_start(&program->server_thread, program->server);
+	for (size_t i = 0; !err && i < settings->n_cameras; i++)
+		err = pipeline_start(program->pipelines[i]);
+	if (err < 0)
+		log_error("main", "cannot start threads: %s", strerror(-err));
+	return err;
+}
+
+ON_MAIN static int run(struct program *program)
+{
+	int err = program->signal_fd = watch_signals();
+
+	if (err < 0) {
+		log_error("main", "signalfd: %s", strerror(-err));
+		return EXIT_FAILURE;
+	}
+	err = start(program);
+	if (!err) {
+		watch_key(program);
+		notify("READY=1");
+		if (program->key_wanted)
+			log_info("main", "running; q or Ctrl-C stops");
+		wait_for_stop(program);
+		restore_terminal(program);
+		notify("STOPPING=1");
+	}
+	release_signals();
+	stop(program);
+	fd_close(&program->signal_fd);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* --check: what each setting says is settled; what it names must be usable, too. */
+ON_MAIN static int check(const struct settings *settings)
+{
+	char reason[CAMERA_REASON_BYTES];
+
+	for (size_t i = 0; i < settings->n_cameras; i++) {
+		const struct camera_config *camera = &settings->cameras[i].camera;
+
+		if (camera_check(camera, reason) < 0) {
+			log_error("main", "camera %s: %s", camera->name, reason);
+			return EXIT_FAILURE;
+		}
+	}
+	settings_print(settings, stdout);
+	return EXIT_SUCCESS;
+}
+
+ON_MAIN static int list(void)
+{
+	int n = camera_list(stdout);
+
+	if (n < 0) {
+		log_error("main", "cannot list cameras: %s", strerror(-n));
+		return EXIT_FAILURE;
+	}
+	if (!n)
+		fputs("No cameras found; plug one in, or use --source pattern.\n", stderr);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	static struct program program = {.signal_fd = -1};
+	enum settings_action action;
+	int code = EXIT_SUCCESS;
+
+	role_take(&role_main, NULL);
+	release_signals(); /* until something runs that wants an orderly end */
+	if (settings_load(argc, argv, &program.settings, &action, stderr) < 0)
+		return EXIT_FAILURE;
+	log_init(program.settings.log_level);
+
+	switch (action) {
+	case SETTINGS_RUN:
+		return run(&program);
+	case SETTINGS_HELP:
+		settings_usage(stdout);
+		break;
+	case SETTINGS_VERSION:
+		puts("fanlight " FANLIGHT_VERSION);
+		break;
+	case SETTINGS_CHECK:
+		code = check(&program.settings);
+		break;
+	case SETTINGS_LIST:
+		code = list();
+		break;
+	}
+	if (fflush(stdout)) {
+		log_error("main", "cannot write: %s", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	return code;
+}

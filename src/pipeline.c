@@ -1,0 +1,465 @@
+/*
+ * Every thread's loop, on one page.
+ *
+ *   capture (one a camera): open; wait for a frame, publish it, give back the one that returns;
+ *                           when the camera fails or the program stops, recall what is on loan and
+ *                           close; wait, and open again.
+ *   encode  (one a camera): sleep while nobody wants pictures; else take the newest frame, encode
+ *                           it, publish the packet.
+ *   server  (one):          turn libh2o's loop.
+ *
+ * Two exchanges join them, frames and packets; a third carries the camera's status to the server.
+ * Downstream starts first, upstream stops first.
+ */
+#include "pipeline.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/videodev2.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "camera/dmabuf.h"
+#include "camera/formats.h"
+#include "encode/passthrough.h"
+#include "exchange/packet.h"
+
+/* Pauses between attempts to open a camera that is not there. */
+#define REOPEN_FIRST_NS (250 * NS_PER_MS)
+#define REOPEN_MOST_NS  (4 * NS_PER_S)
+
+/* A camera that is silent for this many frame intervals, and this long, has failed. */
+#define SILENT_FRAMES 30
+#define SILENT_NS     (3 * NS_PER_S)
+
+struct pipeline {
+	/* all threads, constant while they run */
+	const struct camera_config *config;
+	struct jpeg_config jpeg;
+	char room[48]; /* for the log */
+	int capture_stop_fd, encode_stop_fd;
+
+	/* between threads */
+	struct exchange frames;  /* capture to encode, of struct frame */
+	struct exchange packets; /* encode to server, of struct packet * */
+	struct exchange status;  /* capture to server, of struct camera_status */
+	struct demand demand;    /* server to encode */
+	struct camera_stats stats;
+	struct frame frame_slots[EXCHANGE_SLOTS];
+	struct packet *packet_slots[EXCHANGE_SLOTS];
+	struct camera_status status_slots[EXCHANGE_SLOTS];
+
+	/* capture */
+	struct camera *camera;
+	struct camera_status now; /* what was published last */
+
+	/* encode */
+	struct jpeg_encoder *encoder;
+	struct packet_pool pool;
+	struct log_limit bad_frames;
+
+	/* main */
+	pthread_t capture_thread, encode_thread;
+	bool capturing, encoding;
+};
+
+/* ---- capture ---- */
+
+/* Say that the camera is online (reason "") or why it is not. */
+ON_CAPTURE static void publish_status(struct pipeline *p, const char *reason)
+{
+	struct camera_status *slot = exchange_slot(&p->status);
+	bool online = !*reason;
+
+	if (p->now.online != online || !p->now.since_ns)
+		p->now.since_ns = clock_now_ns();
+	p->now.online = online;
+	(void)snprintf(p->now.reason, sizeof p->now.reason, "%s", reason);
+	*slot = p->now;
+	(void)exchange_publish(&p->status);
+}
+
+/* Give back what a slot carries, if anything. */
+ON_CAPTURE static int return_loan(struct pipeline *p, struct frame *frame)
+{
+	int err = frame->fourcc ? camera_return(p->camera, frame) : 0;
+
+	frame->fourcc = 0;
+	return err;
+}
+
+ON_CAPTURE static void log_online(const struct pipeline *p)
+{
+	const struct camera_info *info = &p->now.info;
+	char name[5], device_name[5];
+
+	log_info(p->room, "%s%s%s: %ux%u %s at %.4g fps, %u buffers%s", info->card,
+		*info->path ? ", " : "", info->path, info->width, info->height,
+		format_name(info->fourcc, name),
+		(double)info->fps_numerator / (info->fps_denominator ? info->fps_denominator : 1),
+		info->buffers, info->dmabuf ? " as dma-bufs" : "");
+	if (info->converted)
+		log_warning(p->room, "libv4l2 converts %s to %s, which costs a copy of every frame",
+			format_name(info->device_fourcc, device_name), name);
+}
+
+/* Deliver frames until the program stops (0) or the camera fails (a negative errno). */
+ON_CAPTURE static int capture_frames(struct pipeline *p, uint64_t silent_ns)
+{
+	uint64_t heard_ns = clock_now_ns();
+
+	for (;;) {
+		struct frame *slot = exchange_slot(&p->frames);
+		int err = fd_wait(
+			camera_poll_fd(p->camera), p->capture_stop_fd, heard_ns + silent_ns);
+
+		if (err <= 0)
+			return err;
+		err = camera_borrow(p->camera, slot);
+		if (err == -EAGAIN)
+			continue;
+		if (err < 0)
+			return err;
+		heard_ns = slot->dequeued_ns;
+		stat_add(&p->stats.captured, 1);
+		stat_set(&p->stats.last_captured_ns, slot->captured_ns);
+
+		/* Opening proves little: a grabber without a signal opens, too. */
+		if (!p->now.online) {
+			publish_status(p, "");
+			log_online(p);
+		}
+		slot = exchange_publish(&p->frames);
+		err = return_loan(p, slot);
+		if (err < 0)
+			return err;
+	}
+}
+
+/* Have every loan back, wherever it is. The encode thread runs, so it answers. */
+ON_CAPTURE static void recall_loans(struct pipeline *p)
+{
+	struct frame *slot = exchange_slot(&p->frames);
+
+	/* The camera may be gone; a return that fails is settled all the same. */
+	slot->fourcc = 0;
+	(void)return_loan(p, exchange_recall(&p->frames));
+	(void)fd_wait(p->frames.returned_fd, -1, UINT64_MAX);
+	fd_drain(p->frames.returned_fd);
+	(void)return_loan(p, exchange_collect(&p->frames));
+}
+
+/* How long this camera may be silent before it counts as failed. */
+ON_CAPTURE static uint64_t silence_allowed_ns(const struct camera_info *info)
+{
+	uint64_t ns = 0;
+
+	if (info->fps_numerator)
+		ns = SILENT_FRAMES * NS_PER_S * info->fps_denominator / info->fps_numerator;
+	return ns > SILENT_NS ? ns : SILENT_NS;
+}
+
+/* Deliver from an open camera until the program stops (0) or it fails, with the reason. */
+ON_CAPTURE static int capture_opened(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
+{
+	const struct camera_info *info = &p->now.info;
+	const char *name;
+	int err;
+
+	camera_describe(p->camera, &p->now.info);
+	name = *info->path ? info->path : info->card;
+	err = camera_start(p->camera);
+	if (err < 0) {
+		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s: cannot start streaming: %s",
+			name, strerror(-err));
+		return err;
+	}
+	err = capture_frames(p, silence_allowed_ns(info));
+	recall_loans(p);
+	camera_stop(p->camera);
+	if (err == -ETIMEDOUT)
+		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s delivers no frames", name);
+	else if (err == -ENODEV)
+		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s is gone", name);
+	else if (err < 0)
+		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s: %s", name, strerror(-err));
+	return err;
+}
+
+static void *capture_loop(void *context)
+{
+	struct pipeline *p = context;
+	char reason[CAMERA_REASON_BYTES] = "";
+	uint64_t pause_ns = REOPEN_FIRST_NS;
+
+	role_take(&role_capture, p->config->name);
+	for (;;) {
+		uint64_t frames_before = stat_read(&p->stats.captured);
+		int err = camera_open(p->config, &p->stats, &p->camera, reason);
+
+		if (!err) {
+			stat_add(&p->stats.opened, 1);
+			err = capture_opened(p, reason);
+			camera_close(p->camera);
+			if (!err)
+				return NULL;
+			stat_add(&p->stats.lost, 1);
+		}
+		/* The same reason again is no news. */
+		if (p->now.online || strcmp(reason, p->now.reason)) {
+			log_warning(p->room, "%s; trying again until it works", reason);
+			publish_status(p, reason);
+		}
+		if (stat_read(&p->stats.captured) != frames_before)
+			pause_ns = REOPEN_FIRST_NS;
+		if (!fd_wait(-1, p->capture_stop_fd, clock_now_ns() + pause_ns))
+			return NULL;
+		pause_ns = pause_ns * 2 < REOPEN_MOST_NS ? pause_ns * 2 : REOPEN_MOST_NS;
+	}
+}
+
+/* ---- encode ---- */
+
+/* Make the packet of one frame. Returns 0 or a negative errno, counted. */
+ON_ENCODE static int encode_frame(
+	struct pipeline *p, const struct frame *frame, struct packet *packet)
+{
+	bool compressed = frame->fourcc == V4L2_PIX_FMT_MJPEG || frame->fourcc == V4L2_PIX_FMT_JPEG;
+	int err;
+
+	packet->sequence = frame->sequence;
+	packet->captured_ns = frame->captured_ns;
+	packet->dequeued_ns = frame->dequeued_ns;
+	packet->encode_begin_ns = clock_now_ns();
+
+	err = dmabuf_begin_read(frame);
+	if (err < 0)
+		goto count;
+	if (compressed)
+		err = passthrough_copy(frame->planes[0].data, frame->payload_bytes, packet);
+	else
+		err = jpeg_encode(p->encoder, frame, packet);
+	(void)dmabuf_end_read(frame); /* only reads happened; nothing to flush */
+	packet->encode_end_ns = clock_now_ns();
+
+count:
+	if (!err)
+		stat_add(&p->stats.encoded, 1);
+	else if (err == -EBADMSG)
+		stat_add(&p->stats.dropped_corrupt, 1);
+	else
+		stat_add(&p->stats.dropped_encode, 1);
+	return err;
+}
+
+/* Encode and publish; a frame that cannot be is dropped, counted and, now and then, logged. */
+ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame *frame)
+{
+	struct packet **slot, *packet;
+	unsigned suppressed;
+	int err = packet_pool_get(&p->pool, &packet);
+
+	if (err < 0) {
+		stat_add(&p->stats.dropped_encode, 1);
+		return;
+	}
+	err = encode_frame(p, frame, packet);
+	if (err < 0) {
+		packet_unref(packet);
+		if (log_allowed(&p->bad_frames, 10 * NS_PER_S, &suppressed))
+			log_warning(p->room, "frame %u dropped: %s (and %u more before it)",
+				frame->sequence,
+				err == -EBADMSG ? "the camera's JPEG is broken" : strerror(-err),
+				suppressed);
+		return;
+	}
+	slot = exchange_slot(&p->packets);
+	*slot = packet;
+	slot = exchange_publish(&p->packets);
+	packet_unref(*slot);
+	*slot = NULL;
+}
+
+static void *encode_loop(void *context)
+{
+	struct pipeline *p = context;
+
+	role_take(&role_encode, p->config->name);
+	for (;;) {
+		struct pollfd fds[] = {
+			{p->encode_stop_fd, POLLIN, 0},
+			{p->frames.fresh_fd, POLLIN, 0},
+			{p->demand.event_fd, POLLIN, 0},
+		};
+		void *slot;
+
+		(void)poll(fds, 3, -1); /* EINTR: looking costs nothing */
+		if (fds[0].revents)
+			return NULL;
+		fd_drain(p->frames.fresh_fd);
+		fd_drain(p->demand.event_fd);
+
+		/*
+		 * While nobody wants pictures the newest frame stays in the exchange, untaken, and
+		 * no further one wakes us; whoever comes gets it at once. A recall is answered
+		 * whether or not.
+		 */
+		if (!demand_exists(&p->demand) && !exchange_is_recalled(&p->frames))
+			continue;
+		if (!exchange_take(&p->frames, &slot))
+			continue;
+		if (((struct frame *)slot)->fourcc && demand_exists(&p->demand))
+			encode_and_publish(p, slot);
+	}
+}
+
+/* ---- server ---- */
+
+static void *server_loop(void *context)
+{
+	struct server_thread *thread = context;
+
+	role_take(&role_server, NULL);
+	while (server_turn(thread->server))
+		;
+	return NULL;
+}
+
+int server_thread_start(struct server_thread *thread, struct server *server)
+{
+	int err;
+
+	thread->server = server;
+	err = -pthread_create(&thread->thread, NULL, server_loop, thread);
+	thread->running = !err;
+	return err;
+}
+
+void server_thread_stop(struct server_thread *thread)
+{
+	if (!thread->running)
+		return;
+	server_stop(thread->server);
+	(void)pthread_join(thread->thread, NULL); /* it is ours and joined once */
+	thread->running = false;
+}
+
+/* ---- main ---- */
+
+int pipeline_create(const struct camera_config *camera, const struct jpeg_config *jpeg,
+	struct pipeline **ret_pipeline)
+{
+	/* Not calloc(): the exchanges are aligned to cache lines. */
+	struct pipeline *p = aligned_alloc(alignof(struct pipeline), sizeof *p);
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	memset(p, 0, sizeof *p);
+	p->config = camera;
+	p->jpeg = *jpeg;
+	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
+	p->capture_stop_fd = p->encode_stop_fd = p->demand.event_fd = -1;
+	p->frames.fresh_fd = p->frames.returned_fd = -1;
+	p->packets.fresh_fd = p->packets.returned_fd = -1;
+	p->status.fresh_fd = p->status.returned_fd = -1;
+
+	err = jpeg_encoder_create(jpeg, &p->encoder);
+	if (err < 0)
+		goto fail;
+	err = exchange_init(&p->frames, p->frame_slots, sizeof p->frame_slots[0]);
+	if (err < 0)
+		goto fail;
+	err = exchange_init(&p->packets, p->packet_slots, sizeof p->packet_slots[0]);
+	if (err < 0)
+		goto fail;
+	err = exchange_init(&p->status, p->status_slots, sizeof p->status_slots[0]);
+	if (err < 0)
+		goto fail;
+	err = demand_init(&p->demand);
+	if (err < 0)
+		goto fail;
+	err = p->capture_stop_fd = fd_event();
+	if (err < 0)
+		goto fail;
+	err = p->encode_stop_fd = fd_event();
+	if (err < 0)
+		goto fail;
+	*ret_pipeline = p;
+	return 0;
+
+fail:
+	pipeline_destroy(p);
+	return err;
+}
+
+void pipeline_describe(struct pipeline *p, struct server_camera *ret_camera)
+{
+	*ret_camera = (struct server_camera){
+		.name = p->config->name,
+		.source = p->config->source,
+		.fps = p->config->fps,
+		.packets = &p->packets,
+		.status = &p->status,
+		.demand = &p->demand,
+		.stats = &p->stats,
+	};
+}
+
+int pipeline_start(struct pipeline *p)
+{
+	int err = -pthread_create(&p->encode_thread, NULL, encode_loop, p);
+
+	if (err < 0)
+		return err;
+	p->encoding = true;
+	err = -pthread_create(&p->capture_thread, NULL, capture_loop, p);
+	if (err < 0) {
+		pipeline_stop(p);
+		return err;
+	}
+	p->capturing = true;
+	return 0;
+}
+
+void pipeline_ask_to_stop(struct pipeline *p)
+{
+	fd_signal(p->capture_stop_fd);
+}
+
+void pipeline_stop(struct pipeline *p)
+{
+	/* Joins cannot fail: the threads are ours and joined once. */
+	if (p->capturing) {
+		pipeline_ask_to_stop(p);
+		(void)pthread_join(p->capture_thread, NULL);
+		p->capturing = false;
+	}
+	if (p->encoding) {
+		fd_signal(p->encode_stop_fd);
+		(void)pthread_join(p->encode_thread, NULL);
+		p->encoding = false;
+	}
+}
+
+void pipeline_destroy(struct pipeline *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < EXCHANGE_SLOTS; i++)
+		packet_unref(p->packet_slots[i]);
+	packet_pool_finish(&p->pool);
+	jpeg_encoder_destroy(p->encoder);
+	exchange_finish(&p->frames);
+	exchange_finish(&p->packets);
+	exchange_finish(&p->status);
+	demand_finish(&p->demand);
+	fd_close(&p->capture_stop_fd);
+	fd_close(&p->encode_stop_fd);
+	free(p);
+}

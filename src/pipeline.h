@@ -1,0 +1,49 @@
+/*
+ * A pipeline: one camera from its device to the packets that the server reads, and the threads
+ * that move them. Rooms know pictures; only the pipeline knows rooms.
+ */
+#ifndef FANLIGHT_PIPELINE_H
+#define FANLIGHT_PIPELINE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/roles.h"
+#include "camera/camera.h"
+#include "encode/jpeg.h"
+#include "server/server.h"
+
+struct pipeline;
+
+/*
+ * Make a pipeline; nothing runs and no device is opened yet. camera lives as long as the pipeline.
+ * Returns 0 or a negative errno.
+ */
+ON_MAIN int pipeline_create(const struct camera_config *camera, const struct jpeg_config *jpeg,
+	struct pipeline **ret_pipeline);
+
+/* The pipeline as the server sees it; valid until pipeline_destroy(). */
+ON_MAIN void pipeline_describe(struct pipeline *pipeline, struct server_camera *ret_camera);
+
+/* Start the encode and then the capture thread. Returns 0 or a negative errno. */
+ON_MAIN int pipeline_start(struct pipeline *pipeline);
+
+/* Let capture begin to stop, so that several cameras do so at once; pipeline_stop() must follow. */
+ON_MAIN void pipeline_ask_to_stop(struct pipeline *pipeline);
+
+/* Stop and join capture, then encode. Harmless when not started. */
+ON_MAIN void pipeline_stop(struct pipeline *pipeline);
+
+/* Free it, stopped. NULL is ignored. */
+ON_MAIN void pipeline_destroy(struct pipeline *pipeline);
+
+/* The server's thread: start it on a created server; stop and join it. */
+struct server_thread {
+	struct server *server;
+	pthread_t thread;
+	bool running;
+};
+ON_MAIN int server_thread_start(struct server_thread *thread, struct server *server);
+ON_MAIN void server_thread_stop(struct server_thread *thread);
+
+#endif

@@ -1,0 +1,117 @@
+#include "server/inside.h"
+
+#include <stdio.h>
+
+#include "base/fd.h"
+
+/* For /healthz: frames advance when the newest is younger than this, or than some intervals. */
+#define HEALTHY_NS        (2 * NS_PER_S)
+#define HEALTHY_INTERVALS 5
+
+static void stage_update(struct stage *stage, uint64_t from_ns, uint64_t to_ns)
+{
+	/* Signed: drivers have been seen to stamp frames in the future. */
+	stage->last_ms = (double)(int64_t)(to_ns - from_ns) / 1e6;
+	if (!stage->average_ms)
+		stage->average_ms = stage->last_ms;
+	stage->average_ms += (stage->last_ms - stage->average_ms) / 10;
+}
+
+void meter_update(struct meter *meter, uint64_t count, uint64_t now_ns)
+{
+	/* Over less than half a second the rate of something that has just begun says little. */
+	if (meter->at_ns && now_ns < meter->at_ns + NS_PER_S / 2)
+		return;
+	if (meter->at_ns)
+		meter->per_second = (double)(count - meter->count) * 1e9 /
+				    (double)(now_ns - meter->at_ns);
+	meter->count = count;
+	meter->at_ns = now_ns;
+}
+
+ON_SERVER static void publish(struct feed *feed, struct packet *packet)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	part_unref(feed->newest);
+	feed->newest = part_create(packet, ++feed->serial);
+	stage_update(&feed->capture_to_dequeue, packet->captured_ns, packet->dequeued_ns);
+	stage_update(&feed->wait, packet->dequeued_ns, packet->encode_begin_ns);
+	stage_update(&feed->encode, packet->encode_begin_ns, packet->encode_end_ns);
+	stage_update(&feed->publish, packet->encode_end_ns, now_ns);
+	stage_update(&feed->total, packet->captured_ns, now_ns);
+	streams_publish(feed);
+	snapshots_publish(feed);
+}
+
+ON_SERVER static void on_fresh(h2o_socket_t *socket, const char *err)
+{
+	struct feed *feed = socket->data;
+	void *slot;
+
+	(void)err; /* an eventfd has no errors to tell */
+	fd_drain(h2o_socket_get_fd(socket));
+	if (exchange_take(feed->camera.packets, &slot) && *(struct packet **)slot)
+		publish(feed, *(struct packet **)slot);
+}
+
+void feed_begin(struct feed *feed, h2o_loop_t *loop)
+{
+	h2o_linklist_init_anchor(&feed->streams);
+	h2o_linklist_init_anchor(&feed->snapshots);
+	feed->fresh = h2o_evloop_socket_create(loop, feed->fresh_fd, H2O_SOCKET_FLAG_DONT_READ);
+	feed->fresh_fd = -1;
+	feed->fresh->data = feed;
+	h2o_socket_read_start(feed->fresh, on_fresh);
+}
+
+void feed_end(struct feed *feed)
+{
+	h2o_socket_close(feed->fresh);
+	part_unref(feed->newest);
+	feed->newest = NULL;
+}
+
+void feed_tick(struct feed *feed, uint64_t now_ns)
+{
+	meter_update(&feed->captured, stat_read(&feed->camera.stats->captured), now_ns);
+	meter_update(&feed->encoded, stat_read(&feed->camera.stats->encoded), now_ns);
+	streams_tick(feed, now_ns);
+}
+
+const struct camera_status *feed_status(struct feed *feed)
+{
+	static const struct camera_status unknown = {.reason = "it has not been opened yet"};
+	void *slot;
+
+	if (exchange_take(feed->camera.status, &slot))
+		feed->status = slot;
+	return feed->status ? feed->status : &unknown;
+}
+
+uint64_t feed_interval_ns(struct feed *feed)
+{
+	const struct camera_info *info = &feed_status(feed)->info;
+
+	if (info->fps_numerator)
+		return NS_PER_S * info->fps_denominator / info->fps_numerator;
+	return (uint64_t)((double)NS_PER_S / (feed->camera.fps > 0 ? feed->camera.fps : 30));
+}
+
+bool feed_is_healthy(struct feed *feed, uint64_t now_ns, char reason[256])
+{
+	uint64_t last_ns = stat_read(&feed->camera.stats->last_captured_ns);
+	uint64_t limit_ns = HEALTHY_INTERVALS * feed_interval_ns(feed);
+	const struct camera_status *status = feed_status(feed);
+
+	if (limit_ns < HEALTHY_NS)
+		limit_ns = HEALTHY_NS;
+	if (last_ns && now_ns < last_ns + limit_ns)
+		return true;
+	if (*status->reason)
+		(void)snprintf(reason, 256, "Camera %s: %s.", feed->camera.name, status->reason);
+	else
+		(void)snprintf(reason, 256, "Camera %s: no frame for %.1f s.", feed->camera.name,
+			(double)(now_ns - (last_ns ? last_ns : status->since_ns)) / 1e9);
+	return false;
+}

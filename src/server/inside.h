@@ -1,0 +1,150 @@
+/*
+ * What the parts of the server share: the server, its feeds, and how requests are answered.
+ *
+ * A feed is one camera as its viewers see it: the newest part, who streams, who waits.
+ */
+#ifndef FANLIGHT_SERVER_INSIDE_H
+#define FANLIGHT_SERVER_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <h2o.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/listen.h"
+#include "server/part.h"
+#include "server/request.h"
+#include "server/server.h"
+
+/* A counter seen once a second, and its rate since. */
+struct meter {
+	uint64_t count, at_ns;
+	double per_second;
+};
+
+/* Milliseconds of a stage of a picture's way: the last, and smoothed over some ten pictures. */
+struct stage {
+	double last_ms, average_ms;
+};
+
+struct feed {
+	/* constant */
+	struct server *server;
+	struct server_camera camera;
+	int fresh_fd; /* our own duplicate of packets->fresh_fd, -1 once the loop has it */
+
+	/* server thread */
+	h2o_socket_t *fresh;
+	struct part *newest;                /* NULL before the first */
+	uint64_t serial;                    /* of the newest part */
+	const struct camera_status *status; /* NULL before the first; the exchange's slot */
+	h2o_linklist_t streams;             /* struct stream */
+	h2o_linklist_t snapshots;           /* struct snapshot that wait */
+	struct meter captured, encoded;
+	struct stage capture_to_dequeue, wait, encode, publish, total;
+};
+
+struct server {
+	/* constant after server_create() */
+	struct feed *feeds;
+	struct server_camera *cameras; /* what feeds were made of, for request_parse() */
+	size_t n_feeds;
+	struct listener listeners[LISTENERS_MAX];
+	size_t n_listeners;
+	SSL_CTX *ssl;      /* NULL without https */
+	int stop_fd;       /* server_stop() signals it */
+	int stop_watch_fd; /* its duplicate, -1 once the loop has it */
+	h2o_globalconf_t config;
+
+	/* server thread */
+	bool begun, stopping;
+	uint64_t stop_deadline_ns;
+	h2o_context_t context;
+	h2o_socket_t *stop;
+	h2o_linklist_t connections; /* struct connection */
+	h2o_timeout_t patience;     /* of waiting snapshots */
+	uint64_t last_stream_id;
+	struct log_limit accept_faults;
+	h2o_timeout_entry_t tick;  /* once a second */
+	h2o_timeout_entry_t pause; /* of accepting, when there are no fds left */
+};
+
+/* ---- feed.c ---- */
+
+ON_SERVER void feed_begin(struct feed *feed, h2o_loop_t *loop);
+
+/* Let everything go; no stream and no snapshot is left. */
+ON_SERVER void feed_end(struct feed *feed);
+
+/* Look at the counters, once a second. */
+ON_SERVER void feed_tick(struct feed *feed, uint64_t now_ns);
+
+/* The camera as it last said it was; never NULL, valid until anything asks again. */
+ON_SERVER const struct camera_status *feed_status(struct feed *feed);
+
+/* From one frame to the next, by what the driver gave, what was asked, or 30 a second. */
+ON_SERVER uint64_t feed_interval_ns(struct feed *feed);
+
+/* Whether frames advance; if not, a sentence in reason. */
+ON_SERVER bool feed_is_healthy(struct feed *feed, uint64_t now_ns, char reason[256]);
+
+ANY_THREAD void meter_update(struct meter *meter, uint64_t count, uint64_t now_ns);
+
+/* ---- routes.c ---- */
+
+ON_MAIN void routes_register(struct server *server, h2o_hostconf_t *host);
+
+/* Add a header to a response; name and value must be static or of the request's pool. */
+ON_SERVER void reply_header(h2o_req_t *req, const char *name, const char *value);
+
+/* Headers of what is live: no caching, any page may read it. */
+ON_SERVER void reply_live_headers(h2o_req_t *req);
+
+/* Answer with this body, which is copied; HEAD gets its headers. */
+ON_SERVER void reply(
+	h2o_req_t *req, int status, const char *type, const char *body, size_t body_bytes);
+
+/* Answer with a sentence, to which a line end is added. */
+ON_SERVER void reply_sentence(h2o_req_t *req, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+ON_SERVER bool reply_is_head(const h2o_req_t *req);
+
+/* Whether the client says that it has this entity tag already. */
+ON_SERVER bool reply_is_known(const h2o_req_t *req, const char *etag);
+
+/* ---- stream.c ---- */
+
+ON_SERVER void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *request);
+
+/* A new part has come: send it to every stream that is not sending. */
+ON_SERVER void streams_publish(struct feed *feed);
+
+/* Measure their rates, and let go who left while there was nothing to send; once a second. */
+ON_SERVER void streams_tick(struct feed *feed, uint64_t now_ns);
+
+/* End every stream, those that are sending as soon as they have. */
+ON_SERVER void streams_stop(struct feed *feed);
+
+/* ---- snapshot.c ---- */
+
+/* Prepare the timer of those that wait. */
+ON_SERVER void snapshots_begin(struct server *server);
+
+ON_SERVER void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct request *request);
+
+/* A new part has come: answer those that waited for it. */
+ON_SERVER void snapshots_publish(struct feed *feed);
+
+/* Answer all that wait with 503. */
+ON_SERVER void snapshots_stop(struct feed *feed);
+
+/* ---- state.c ---- */
+
+ON_SERVER void state_serve(struct server *server, h2o_req_t *req);
+ON_SERVER void health_serve(struct server *server, h2o_req_t *req);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * A pace: which of a camera's frames go to a viewer who wants fewer.
+ *
+ * Frames are let through on a grid of the wanted interval, by capture time. A frame that comes up
+ * to a quarter of an interval early counts as on time, so that a camera that trembles around the
+ * wanted rate loses nothing to it; one that comes late does not put the grid off.
+ */
+#ifndef FANLIGHT_SERVER_PACE_H
+#define FANLIGHT_SERVER_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/roles.h"
+
+struct pace {
+	uint64_t interval_ns; /* 0 lets everything through */
+	uint64_t due_ns;      /* CLOCK_MONOTONIC, capture time that the next frame should have */
+};
+
+ANY_THREAD static inline void pace_init(struct pace *pace, double fps)
+{
+	*pace = (struct pace){.interval_ns = fps > 0 ? (uint64_t)((double)NS_PER_S / fps) : 0};
+}
+
+/* Whether the frame captured at captured_ns goes through; if so the next is due one on. */
+ANY_THREAD static inline bool pace_allows(struct pace *pace, uint64_t captured_ns)
+{
+	if (captured_ns + pace->interval_ns / 4 < pace->due_ns)
+		return false;
+	/* After a gap, such as the first frame, the grid begins anew. */
+	if (captured_ns > pace->due_ns + pace->interval_ns)
+		pace->due_ns = captured_ns;
+	pace->due_ns += pace->interval_ns;
+	return true;
+}
+
+#endif

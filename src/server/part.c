@@ -1,0 +1,64 @@
+#include "server/part.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+
+#define DELIMITER   "--" PART_BOUNDARY "\r\n"
+#define EARLY_BLOCK "Content-Type: image/jpeg\r\n\r\n"
+
+struct part *part_create(struct packet *packet, uint64_t serial)
+{
+	uint64_t wall_us = clock_wall_ns(packet->captured_ns) / NS_PER_US;
+	struct part *part = h2o_mem_alloc(sizeof *part);
+
+	part->refs = 1;
+	part->packet = packet_ref(packet);
+	part->serial = serial;
+	(void)snprintf(part->timestamp, sizeof part->timestamp, "%llu.%06llu",
+		(unsigned long long)(wall_us / 1000000), (unsigned long long)(wall_us % 1000000));
+	part->header_bytes = (size_t)snprintf(part->header, sizeof part->header,
+		"Content-Type: image/jpeg\r\nContent-Length: %zu\r\nX-Timestamp: %s\r\n\r\n",
+		packet->length_bytes, part->timestamp);
+	return part;
+}
+
+struct part *part_ref(struct part *part)
+{
+	part->refs++;
+	return part;
+}
+
+void part_unref(struct part *part)
+{
+	if (!part || --part->refs)
+		return;
+	packet_unref(part->packet);
+	free(part);
+}
+
+h2o_iovec_t part_opening(enum part_layout layout)
+{
+	return layout == PART_EARLY ? h2o_iovec_init(H2O_STRLIT(DELIMITER EARLY_BLOCK))
+				    : h2o_iovec_init(H2O_STRLIT(DELIMITER));
+}
+
+h2o_iovec_t part_closing(void)
+{
+	return h2o_iovec_init(H2O_STRLIT("\r\n--" PART_BOUNDARY "--\r\n"));
+}
+
+size_t part_lay_out(const struct part *part, enum part_layout layout, h2o_iovec_t bufs[PART_IOVECS])
+{
+	h2o_iovec_t jpeg = {(char *)part->packet->data, part->packet->length_bytes};
+
+	if (layout == PART_EARLY) {
+		bufs[0] = jpeg;
+		bufs[1] = h2o_iovec_init(H2O_STRLIT("\r\n" DELIMITER EARLY_BLOCK));
+		return 2;
+	}
+	bufs[0] = (h2o_iovec_t){(char *)part->header, part->header_bytes};
+	bufs[1] = jpeg;
+	bufs[2] = h2o_iovec_init(H2O_STRLIT("\r\n" DELIMITER));
+	return 3;
+}

@@ -1,0 +1,56 @@
+/*
+ * A part: one packet as the parts of multipart streams, shared by all clients.
+ *
+ * The text around the JPEG is formatted once, when the packet arrives. A part holds the packet;
+ * clients hold the part while the kernel has not accepted all of it.
+ *
+ * Two layouts. Classic, for readers that want a length:
+ *   --boundary CRLF                                   (once, at the start)
+ *   Content-Type, Content-Length, X-Timestamp CRLF CRLF JPEG CRLF --boundary CRLF
+ * Early, for browsers, who show a part when they have the header block of the next:
+ *   --boundary CRLF Content-Type CRLF CRLF            (once, at the start)
+ *   JPEG CRLF --boundary CRLF Content-Type CRLF CRLF
+ * Either way the boundary that ends a picture leaves with it.
+ */
+#ifndef FANLIGHT_SERVER_PART_H
+#define FANLIGHT_SERVER_PART_H
+
+#include <stdint.h>
+
+#include <h2o.h>
+
+#include "base/roles.h"
+#include "exchange/packet.h"
+
+#define PART_BOUNDARY     "boundarydonotcross"
+#define PART_HEADER_BYTES 128
+#define PART_IOVECS       3
+
+enum part_layout { PART_CLASSIC, PART_EARLY };
+
+struct part {
+	unsigned refs; /* the server thread's own */
+	struct packet *packet;
+	uint64_t serial;    /* counts a camera's parts from 1 */
+	char timestamp[32]; /* wall clock of the capture, seconds.microseconds */
+	char header[PART_HEADER_BYTES];
+	size_t header_bytes;
+};
+
+/* Make the part of a packet, with one reference for the caller; takes its own to the packet. */
+ON_SERVER struct part *part_create(struct packet *packet, uint64_t serial);
+
+ON_SERVER struct part *part_ref(struct part *part);
+
+/* Drop a reference; NULL is ignored. The last one lets the packet go. */
+ON_SERVER void part_unref(struct part *part);
+
+/* What a stream begins and ends with. */
+ANY_THREAD h2o_iovec_t part_opening(enum part_layout layout);
+ANY_THREAD h2o_iovec_t part_closing(void);
+
+/* Lay the part out into bufs; returns how many of them, at most PART_IOVECS. */
+ON_SERVER size_t part_lay_out(
+	const struct part *part, enum part_layout layout, h2o_iovec_t bufs[PART_IOVECS]);
+
+#endif

@@ -1,0 +1,170 @@
+#include "server/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FPS_MAX    1000.0
+#define MAX_AGE_MS 3600000.0
+
+static bool is(h2o_iovec_t text, const char *word)
+{
+	return text.len == strlen(word) && !memcmp(text.base, word, text.len);
+}
+
+/* Cut text off at the first of these characters; returns what follows it, or an empty rest. */
+static h2o_iovec_t cut(h2o_iovec_t *text, const char *separators)
+{
+	for (size_t i = 0; i < text->len; i++)
+		if (strchr(separators, text->base[i])) {
+			h2o_iovec_t rest = {text->base + i + 1, text->len - i - 1};
+
+			text->len = i;
+			return rest;
+		}
+	return (h2o_iovec_t){text->base + text->len, 0};
+}
+
+/* A plain number of [0, most], all of text. */
+static bool parse_number(h2o_iovec_t text, double most, double *ret_number)
+{
+	char copy[32], *end;
+	double number;
+
+	if (!text.len || text.len >= sizeof copy)
+		return false;
+	memcpy(copy, text.base, text.len);
+	copy[text.len] = '\0';
+	number = strtod(copy, &end);
+	/* The characters too: strtod() takes " +0x1p3" and "inf" for numbers. */
+	if (*end || strspn(copy, "0123456789.") < text.len || !(number >= 0 && number <= most))
+		return false;
+	*ret_number = number;
+	return true;
+}
+
+static bool parse_flag(h2o_iovec_t text, bool *ret_flag)
+{
+	*ret_flag = is(text, "1") || is(text, "true") || is(text, "yes");
+	return *ret_flag || is(text, "0") || is(text, "false") || is(text, "no");
+}
+
+/* mjpg-streamer's action: stream or snapshot, perhaps with _N for camera N. */
+static int parse_action(
+	h2o_iovec_t action, size_t n_cameras, struct request *request, const char **ret_reason)
+{
+	h2o_iovec_t number = cut(&action, "_");
+	double camera = 0;
+
+	*ret_reason = "action is stream or snapshot, with _0, _1, ... for one of several cameras.";
+	if (is(action, "stream"))
+		request->route = ROUTE_STREAM;
+	else if (is(action, "snapshot"))
+		request->route = ROUTE_SNAPSHOT;
+	else
+		return -EINVAL;
+	if (number.len && !parse_number(number, 1e6, &camera))
+		return -EINVAL;
+	*ret_reason = "There is no camera of this number.";
+	if (camera >= (double)n_cameras)
+		return -ENOENT;
+	request->camera = (size_t)camera;
+	return 0;
+}
+
+static int parse_layout(h2o_iovec_t value, struct request *request)
+{
+	request->layout_chosen = true;
+	request->layout = is(value, "early") ? PART_EARLY : PART_CLASSIC;
+	return is(value, "early") || is(value, "classic") ? 0 : -EINVAL;
+}
+
+static int parse_argument(
+	h2o_iovec_t name, h2o_iovec_t value, struct request *request, const char **ret_reason)
+{
+	double number;
+	bool flag;
+
+	if (is(name, "fps")) {
+		*ret_reason = "fps is a number from 0 (no limit) to 1000.";
+		return parse_number(value, FPS_MAX, &request->fps) ? 0 : -EINVAL;
+	}
+	if (is(name, "layout")) {
+		*ret_reason = "layout is classic or early.";
+		return parse_layout(value, request);
+	}
+	if (is(name, "extra_headers")) {
+		*ret_reason = "extra_headers is 0 or 1.";
+		return parse_flag(value, &request->extra_headers) ? 0 : -EINVAL;
+	}
+	if (is(name, "advance_headers")) { /* what ustreamer calls the early layout */
+		*ret_reason = "advance_headers is 0 or 1.";
+		return parse_flag(value, &flag)
+			       ? parse_layout(flag ? h2o_iovec_init(H2O_STRLIT("early"))
+						   : h2o_iovec_init(H2O_STRLIT("classic")),
+					 request)
+			       : -EINVAL;
+	}
+	if (is(name, "max_age_ms")) {
+		*ret_reason = "max_age_ms is a number of milliseconds, up to an hour.";
+		if (!parse_number(value, MAX_AGE_MS, &number))
+			return -EINVAL;
+		request->max_age_chosen = true;
+		request->max_age_ns = (uint64_t)(number * 1e6);
+	}
+	return 0;
+}
+
+static int parse_path(h2o_iovec_t path, const struct server_camera *cameras, size_t n,
+	struct request *request, const char **ret_reason)
+{
+	h2o_iovec_t first, rest;
+
+	request->route = ROUTE_ASSET;
+	if (!path.len)
+		return 0;
+	first = (h2o_iovec_t){path.base + 1, path.len - 1};
+	rest = cut(&first, "/");
+	for (size_t i = 0; i < n && (is(rest, "stream") || is(rest, "snapshot")); i++)
+		if (is(first, cameras[i].name)) {
+			request->camera = i;
+			first = rest;
+			rest.len = 0;
+		}
+	if (rest.len) {
+		*ret_reason = "There is nothing at this address.";
+		return -ENOENT;
+	}
+	if (is(first, "stream"))
+		request->route = ROUTE_STREAM;
+	else if (is(first, "snapshot"))
+		request->route = ROUTE_SNAPSHOT;
+	else if (is(first, "state"))
+		request->route = ROUTE_STATE;
+	else if (is(first, "healthz"))
+		request->route = ROUTE_HEALTH;
+	return 0;
+}
+
+int request_parse(h2o_iovec_t path, h2o_iovec_t query, const struct server_camera *cameras,
+	size_t n, struct request *ret_request, const char **ret_reason)
+{
+	bool at_root = is(path, "/");
+	int err;
+
+	*ret_request = (struct request){0};
+	err = parse_path(path, cameras, n, ret_request, ret_reason);
+
+	/* Old viewers append "?dummy=param.mjpg" to whatever they are given. */
+	while (!err && query.len) {
+		h2o_iovec_t name = query, value;
+
+		query = cut(&name, "&;?");
+		value = cut(&name, "=");
+		if (at_root && is(name, "action"))
+			err = parse_action(value, n, ret_request, ret_reason);
+		else
+			err = parse_argument(name, value, ret_request, ret_reason);
+	}
+	return err;
+}

@@ -1,0 +1,191 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/inside.h"
+#include "viewer.h"
+
+/* The one handler of all paths. */
+struct entrance {
+	h2o_handler_t super;
+	struct server *server;
+};
+
+void reply_header(h2o_req_t *req, const char *name, const char *value)
+{
+	h2o_iovec_t lower = h2o_strdup(&req->pool, name, SIZE_MAX);
+
+	/* HTTP/2 wants small letters, some HTTP/1 readers the usual ones. */
+	h2o_strtolower(lower.base, lower.len);
+	h2o_add_header_by_str(&req->pool, &req->res.headers, lower.base, lower.len, 0, name, value,
+		strlen(value));
+}
+
+void reply_live_headers(h2o_req_t *req)
+{
+	reply_header(req, "Access-Control-Allow-Origin", "*");
+	reply_header(req, "Cache-Control", "no-store, no-cache, must-revalidate, max-age=0");
+	reply_header(req, "Pragma", "no-cache");
+	reply_header(req, "X-Content-Type-Options", "nosniff");
+}
+
+bool reply_is_head(const h2o_req_t *req)
+{
+	return h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
+}
+
+bool reply_is_known(const h2o_req_t *req, const char *etag)
+{
+	ssize_t i = -1;
+
+	/* A tag's quotes make it unmistakable within a list. */
+	while ((i = h2o_find_header(&req->headers, H2O_TOKEN_IF_NONE_MATCH, i)) >= 0) {
+		h2o_iovec_t tags = req->headers.entries[i].value;
+
+		if (h2o_memis(tags.base, tags.len, H2O_STRLIT("*")) ||
+			h2o_strstr(tags.base, tags.len, etag, strlen(etag)) != SIZE_MAX)
+			return true;
+	}
+	return false;
+}
+
+ON_SERVER static const char *reason_phrase(int status)
+{
+	switch (status) {
+	case 200:
+		return "OK";
+	case 304:
+		return "Not Modified";
+	case 400:
+		return "Bad Request";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	default:
+		return "Service Unavailable";
+	}
+}
+
+/* Send these bytes, which stay where they are, as the whole body. */
+ON_SERVER static void send_body(
+	h2o_req_t *req, int status, const char *type, const void *body, size_t body_bytes)
+{
+	static h2o_generator_t nothing_to_do;
+	h2o_iovec_t buf = {(char *)body, body_bytes};
+
+	req->res.status = status;
+	req->res.reason = reason_phrase(status);
+	if (status != 304) {
+		req->res.content_length = body_bytes;
+		reply_header(req, "Content-Type", type);
+	}
+	h2o_start_response(req, &nothing_to_do);
+	if (status == 304 || reply_is_head(req))
+		h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+	else
+		h2o_send(req, &buf, 1, H2O_SEND_STATE_FINAL);
+}
+
+void reply(h2o_req_t *req, int status, const char *type, const char *body, size_t body_bytes)
+{
+	send_body(req, status, type, h2o_strdup(&req->pool, body, body_bytes).base, body_bytes);
+}
+
+void reply_sentence(h2o_req_t *req, int status, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+	size_t length;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text - 1, format, args);
+	va_end(args);
+	length = strlen(text);
+	text[length++] = '\n';
+	reply(req, status, "text/plain; charset=utf-8", text, length);
+}
+
+ON_SERVER static void serve_asset(h2o_req_t *req, h2o_iovec_t path)
+{
+	for (size_t i = 0; i < VIEWER_ASSETS; i++) {
+		const struct viewer_asset *asset = &viewer_assets[i];
+
+		if (!h2o_memis(path.base, path.len, asset->path, strlen(asset->path)))
+			continue;
+		reply_header(req, "ETag", asset->etag);
+		reply_header(req, "Cache-Control", "no-cache");
+		reply_header(req, "Content-Security-Policy",
+			"default-src 'self'; img-src 'self' blob: data:");
+		reply_header(req, "X-Content-Type-Options", "nosniff");
+		send_body(req, reply_is_known(req, asset->etag) ? 304 : 200, asset->type,
+			asset->data, asset->size);
+		return;
+	}
+	reply_sentence(req, 404, "There is nothing at this address.");
+}
+
+ON_SERVER static void serve(
+	struct server *server, h2o_req_t *req, h2o_iovec_t path, const struct request *request)
+{
+	struct feed *feed = &server->feeds[request->camera];
+
+	switch (request->route) {
+	case ROUTE_ASSET:
+		serve_asset(req, path);
+		break;
+	case ROUTE_STREAM:
+		stream_serve(feed, req, request);
+		break;
+	case ROUTE_SNAPSHOT:
+		snapshot_serve(feed, req, request);
+		break;
+	case ROUTE_STATE:
+		state_serve(server, req);
+		break;
+	case ROUTE_HEALTH:
+		health_serve(server, req);
+		break;
+	}
+}
+
+ON_SERVER static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+{
+	struct server *server = ((struct entrance *)handler)->server;
+	h2o_iovec_t path = req->path_normalized, query = {NULL, 0};
+	const char *reason;
+	struct request request;
+	int err;
+
+	/* "http://host/" and "/stream" are easily joined with a slash too many. */
+	for (; path.len > 1 && path.base[1] == '/'; path.len--)
+		path.base++;
+	if (req->query_at != SIZE_MAX)
+		query = (h2o_iovec_t){
+			req->path.base + req->query_at + 1, req->path.len - req->query_at - 1};
+	err = request_parse(path, query, server->cameras, server->n_feeds, &request, &reason);
+	if (err < 0) {
+		reply_sentence(req, err == -ENOENT ? 404 : 400, "%s", reason);
+	} else if (!reply_is_head(req) &&
+		   !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET"))) {
+		reply_header(req, "Allow", "GET, HEAD");
+		reply_sentence(req, 405, "Only GET and HEAD are understood here.");
+	} else if (server->stopping) {
+		reply_header(req, "Retry-After", "1");
+		reply_sentence(req, 503, "Fanlight is stopping.");
+	} else {
+		serve(server, req, path, &request);
+	}
+	return 0;
+}
+
+void routes_register(struct server *server, h2o_hostconf_t *host)
+{
+	h2o_pathconf_t *all = h2o_config_register_path(host, "/", 0);
+	struct entrance *entrance = (struct entrance *)h2o_create_handler(
+		all, sizeof(struct entrance));
+
+	entrance->super.on_req = on_request;
+	entrance->server = server;
+}

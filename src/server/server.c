@@ -1,0 +1,353 @@
+/*
+ * One thread, one loop. What it waits for: the listeners, the connections (libh2o's), one eventfd a
+ * camera (a packet was published), one to stop, and timers.
+ *
+ * Everything of libh2o that belongs to the loop is made in the first turn and undone in the last,
+ * for libh2o keeps memory of its own for each thread.
+ *
+ * Stopping: nothing is accepted any more, streams get their closing boundary and end, waiting
+ * snapshots are answered; then connections may finish until the deadline, are cut off after it, and
+ * the loop ends when the last has gone.
+ */
+#include "server/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "server/inside.h"
+#include "server/tls.h"
+
+/* Clients may take their last bytes this long; then they are cut off, and that must show soon. */
+#define LET_GO_NS  (500 * NS_PER_MS)
+#define CUT_OFF_NS (200 * NS_PER_MS)
+
+/* Nothing that is served here needs a body. */
+#define MAX_REQUEST_BODY_BYTES 4096
+
+/* Connections taken in one go, so that a rush of them does not hold up pictures. */
+#define ACCEPT_AT_ONCE 16
+
+struct connection {
+	h2o_linklist_t link; /* in server->connections */
+	h2o_socket_t *socket;
+};
+
+/* ---- accepting ---- */
+
+ON_SERVER static void on_connection_closed(void *data)
+{
+	struct connection *connection = data;
+
+	h2o_linklist_unlink(&connection->link);
+	free(connection);
+}
+
+ON_SERVER static void welcome(struct listener *listener, h2o_socket_t *socket)
+{
+	struct connection *connection = h2o_mem_alloc(sizeof *connection);
+
+	*connection = (struct connection){.socket = socket};
+	h2o_linklist_insert(&listener->server->connections, &connection->link);
+	socket->on_close.cb = on_connection_closed;
+	socket->on_close.data = connection;
+	listen_tune(h2o_socket_get_fd(socket));
+	h2o_accept(&listener->accept, socket);
+}
+
+/* Out of fds or memory: pending connections would wake us for ever, so look away for a while. */
+ON_SERVER static void pause_accepting(struct server *server)
+{
+	const char *reason = strerror(errno);
+	unsigned suppressed;
+
+	if (log_allowed(&server->accept_faults, 60 * NS_PER_S, &suppressed))
+		log_warning("server", "cannot accept connections: %s; trying again", reason);
+	for (size_t i = 0; i < server->n_listeners; i++)
+		h2o_socket_read_stop(server->listeners[i].socket);
+	if (!h2o_timeout_is_linked(&server->pause))
+		h2o_timeout_link(
+			server->context.loop, &server->context.one_sec_timeout, &server->pause);
+}
+
+ON_SERVER static void on_connection(h2o_socket_t *socket, const char *err)
+{
+	struct listener *listener = socket->data;
+
+	(void)err; /* accept() tells */
+	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+		h2o_socket_t *accepted = h2o_evloop_socket_accept(socket);
+
+		if (accepted) {
+			welcome(listener, accepted);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(listener->server);
+		/* EAGAIN: that was all. Else the client has gone again, and the loop comes back. */
+		return;
+	}
+}
+
+ON_SERVER static void start_accepting(struct server *server)
+{
+	for (size_t i = 0; i < server->n_listeners; i++)
+		h2o_socket_read_start(server->listeners[i].socket, on_connection);
+}
+
+ON_SERVER static void on_pause_over(h2o_timeout_entry_t *entry)
+{
+	start_accepting(H2O_STRUCT_FROM_MEMBER(struct server, pause, entry));
+}
+
+/* ---- the loop ---- */
+
+ON_SERVER static void on_tick(h2o_timeout_entry_t *entry)
+{
+	struct server *server = H2O_STRUCT_FROM_MEMBER(struct server, tick, entry);
+	uint64_t now_ns = clock_now_ns();
+
+	for (size_t i = 0; i < server->n_feeds; i++)
+		feed_tick(&server->feeds[i], now_ns);
+	h2o_timeout_link(server->context.loop, &server->context.one_sec_timeout, &server->tick);
+}
+
+ON_SERVER static void on_stop(h2o_socket_t *socket, const char *err)
+{
+	struct server *server = socket->data;
+
+	(void)err; /* an eventfd has no errors to tell */
+	fd_drain(h2o_socket_get_fd(socket));
+	server->stopping = true;
+	server->stop_deadline_ns = clock_now_ns() + LET_GO_NS;
+	h2o_timeout_unlink(&server->pause);
+	for (size_t i = 0; i < server->n_listeners; i++)
+		h2o_socket_close(server->listeners[i].socket);
+	for (size_t i = 0; i < server->n_feeds; i++) {
+		streams_stop(&server->feeds[i]);
+		snapshots_stop(&server->feeds[i]);
+	}
+	h2o_context_request_shutdown(&server->context);
+}
+
+ON_SERVER static h2o_socket_t *watch(
+	struct server *server, int *fd, void *data, h2o_socket_cb callback)
+{
+	h2o_socket_t *socket = h2o_evloop_socket_create(
+		server->context.loop, *fd, H2O_SOCKET_FLAG_DONT_READ);
+
+	*fd = -1;
+	socket->data = data;
+	if (callback)
+		h2o_socket_read_start(socket, callback);
+	return socket;
+}
+
+ON_SERVER static void begin(struct server *server)
+{
+	h2o_context_init(&server->context, h2o_evloop_create(), &server->config);
+	h2o_linklist_init_anchor(&server->connections);
+	snapshots_begin(server);
+	for (size_t i = 0; i < server->n_feeds; i++)
+		feed_begin(&server->feeds[i], server->context.loop);
+	server->stop = watch(server, &server->stop_watch_fd, server, on_stop);
+	for (size_t i = 0; i < server->n_listeners; i++) {
+		struct listener *listener = &server->listeners[i];
+
+		listener->accept = (h2o_accept_ctx_t){
+			.ctx = &server->context,
+			.hosts = server->config.hosts,
+			.ssl_ctx = listener->tls ? server->ssl : NULL,
+		};
+		listener->socket = watch(server, &listener->fd, listener, NULL);
+	}
+	start_accepting(server);
+	server->tick.cb = on_tick;
+	server->pause.cb = on_pause_over;
+	on_tick(&server->tick);
+	server->begun = true;
+}
+
+ON_SERVER static void end(struct server *server)
+{
+	h2o_loop_t *loop = server->context.loop;
+
+	/* Connections that cannot be got rid of: the process ends soon, let it take them. */
+	if (!h2o_linklist_is_empty(&server->connections))
+		return;
+	h2o_socket_close(server->stop);
+	for (size_t i = 0; i < server->n_feeds; i++)
+		feed_end(&server->feeds[i]);
+	h2o_timeout_unlink(&server->tick);
+	h2o_timeout_unlink(&server->context.http2._graceful_shutdown_timeout);
+	h2o_timeout_dispose(loop, &server->patience);
+	h2o_context_dispose(&server->context);
+	h2o_evloop_destroy(loop);
+}
+
+ON_SERVER static void cut_off_connections(struct server *server)
+{
+	for (h2o_linklist_t *link = server->connections.next; link != &server->connections;
+		link = link->next) {
+		struct connection *connection = H2O_STRUCT_FROM_MEMBER(
+			struct connection, link, link);
+
+		/* libh2o sees the end of it and closes it; one already shut is no error. */
+		(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
+	}
+}
+
+int server_turn(struct server *server)
+{
+	int32_t wait_ms = INT32_MAX;
+
+	if (!server->begun)
+		begin(server);
+	if (server->stopping) {
+		uint64_t now_ns = clock_now_ns();
+
+		if (h2o_linklist_is_empty(&server->connections) ||
+			now_ns >= server->stop_deadline_ns + CUT_OFF_NS) {
+			end(server);
+			return 0;
+		}
+		if (now_ns >= server->stop_deadline_ns)
+			cut_off_connections(server);
+		wait_ms = 10;
+	}
+	(void)h2o_evloop_run(server->context.loop, wait_ms); /* EINTR: the next turn waits on */
+	return 1;
+}
+
+/* ---- main ---- */
+
+ON_MAIN static void configure(struct server *server)
+{
+	h2o_globalconf_t *config = &server->config;
+
+	h2o_config_init(config);
+	config->server_name = h2o_iovec_init(H2O_STRLIT("fanlight"));
+	config->max_request_entity_size = MAX_REQUEST_BODY_BYTES;
+	/* Else libh2o undoes TCP_NOTSENT_LOWAT on connections with a long round trip. */
+	config->http2.latency_optimization.max_cwnd = 0;
+	routes_register(server,
+		h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535));
+}
+
+ON_MAIN static int create_feeds(
+	struct server *server, const struct server_camera *cameras, size_t n)
+{
+	server->feeds = calloc(n, sizeof *server->feeds);
+	server->cameras = calloc(n, sizeof *server->cameras);
+	if (!server->feeds || !server->cameras)
+		return -ENOMEM;
+	memcpy(server->cameras, cameras, n * sizeof *cameras);
+	for (; server->n_feeds < n; server->n_feeds++) {
+		struct feed *feed = &server->feeds[server->n_feeds];
+
+		feed->server = server;
+		feed->camera = cameras[server->n_feeds];
+		/* libh2o closes what it watches, and the exchange keeps its own. */
+		feed->fresh_fd = fcntl(feed->camera.packets->fresh_fd, F_DUPFD_CLOEXEC, 0);
+		if (feed->fresh_fd < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+ON_MAIN static int open_listeners(
+	struct server *server, const struct server_config *config, char *reason)
+{
+	int err = 0;
+
+	if (config->http.enabled)
+		err = listen_open(
+			&config->http, "http", server->listeners, &server->n_listeners, reason);
+	if (!err && config->https.enabled)
+		err = tls_create(config, &server->ssl, reason);
+	if (!err && config->https.enabled)
+		err = listen_open(
+			&config->https, "https", server->listeners, &server->n_listeners, reason);
+	for (size_t i = 0; i < server->n_listeners; i++)
+		server->listeners[i].server = server;
+	return err;
+}
+
+ON_MAIN static void log_urls(const struct server *server)
+{
+	char urls[2 * sizeof server->listeners[0].url + 8] = "";
+	const char *last = "";
+
+	/* The addresses of one name share its URL. */
+	for (size_t i = 0; i < server->n_listeners; i++) {
+		const char *url = server->listeners[i].url;
+		size_t used = strlen(urls);
+
+		if (strcmp(url, last))
+			(void)snprintf(
+				urls + used, sizeof urls - used, "%s%s", used ? " " : "", url);
+		last = url;
+	}
+	log_info("server", "open %s", *urls ? urls : "no address: http and https are both off");
+}
+
+int server_create(const struct server_config *config, const struct server_camera *cameras, size_t n,
+	struct server **ret_server, char reason[SERVER_REASON_BYTES])
+{
+	struct server *server = calloc(1, sizeof *server);
+	int err;
+
+	(void)snprintf(reason, SERVER_REASON_BYTES, "server: out of memory or file descriptors");
+	if (!server)
+		return -ENOMEM;
+	server->stop_fd = server->stop_watch_fd = -1;
+	configure(server);
+	err = create_feeds(server, cameras, n);
+	if (err < 0)
+		goto fail;
+	err = server->stop_fd = fd_event();
+	if (err < 0)
+		goto fail;
+	server->stop_watch_fd = fcntl(server->stop_fd, F_DUPFD_CLOEXEC, 0);
+	if (server->stop_watch_fd < 0) {
+		err = -errno;
+		goto fail;
+	}
+	err = open_listeners(server, config, reason);
+	if (err < 0)
+		goto fail;
+	log_urls(server);
+	*ret_server = server;
+	return 0;
+
+fail:
+	server_destroy(server);
+	return err;
+}
+
+void server_stop(struct server *server)
+{
+	fd_signal(server->stop_fd);
+}
+
+void server_destroy(struct server *server)
+{
+	if (!server)
+		return;
+	for (size_t i = 0; i < server->n_listeners; i++)
+		fd_close(&server->listeners[i].fd);
+	for (size_t i = 0; i < server->n_feeds; i++)
+		fd_close(&server->feeds[i].fresh_fd);
+	fd_close(&server->stop_fd);
+	fd_close(&server->stop_watch_fd);
+	SSL_CTX_free(server->ssl);
+	h2o_config_dispose(&server->config);
+	free(server->feeds);
+	free(server->cameras);
+	free(server);
+}

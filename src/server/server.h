@@ -1,0 +1,72 @@
+/*
+ * The server: the newest packet of every camera to any number of HTTP clients, on libh2o.
+ *
+ * One thread, one event loop. For every client separately the latest frame wins: a send starts when
+ * a packet is published or when the client's last one has left, and never before the kernel has
+ * accepted the previous one. What a slow client misses is never made up for.
+ */
+#ifndef FANLIGHT_SERVER_H
+#define FANLIGHT_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/roles.h"
+#include "base/stats.h"
+#include "exchange/demand.h"
+#include "exchange/exchange.h"
+#include "exchange/status.h"
+
+#define SERVER_REASON_BYTES 256
+
+/* An address to listen on; port 0 asks the kernel for one. Host "" listens everywhere. */
+struct server_address {
+	bool enabled;
+	char host[64]; /* name, IPv4 or IPv6 address without brackets */
+	uint16_t port;
+};
+
+struct server_config {
+	struct server_address http;  /* cleartext HTTP/1.1, and h2 by prior knowledge */
+	struct server_address https; /* TLS with ALPN: h2, http/1.1 */
+	char cert[256]; /* PEM files; both "" for a self-signed pair made on first start */
+	char key[256];
+	char state_dir[256]; /* where that pair is kept */
+};
+
+/* One camera as the server sees it. What the pointers lead to outlives the server. */
+struct server_camera {
+	const char *name;         /* a path segment: letters, digits, - and _ */
+	const char *source;       /* as configured, for /state */
+	double fps;               /* asked for; 0 for none */
+	struct exchange *packets; /* slots are struct packet *; the server is the reader */
+	struct exchange *status;  /* slots are struct camera_status; the server is the reader */
+	struct demand *demand;
+	const struct camera_stats *stats;
+};
+
+struct server;
+
+/*
+ * Bind the listeners, load or make the certificate, prepare the routes for n cameras (at least one;
+ * the first is the default); nothing is accepted yet. config and cameras are copied. Logs the URLs.
+ * Returns 0, or a negative errno with one sentence in reason that says what to do (port in use, no
+ * permission, bad certificate).
+ */
+ON_MAIN int server_create(const struct server_config *config, const struct server_camera *cameras,
+	size_t n, struct server **ret_server, char reason[SERVER_REASON_BYTES]);
+
+/*
+ * One turn of the event loop: wait for something and do it.
+ * Returns 1, or 0 when server_stop() was called and every client has been let go (streams ended
+ * properly, given half a second to take the last bytes).
+ */
+ON_SERVER int server_turn(struct server *server);
+
+/* Ask the loop to end; may be called from any thread, once. */
+ANY_THREAD void server_stop(struct server *server);
+
+/* Close and free everything, after the loop has ended or if it never began. NULL is ignored. */
+ANY_THREAD void server_destroy(struct server *server);
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * A snapshot: one picture, as fresh as the client asks. When the newest is not, the request waits
+ * for one that is, and the wait counts as demand. The request's pool disposes of the snapshot,
+ * whether it was answered or its client vanished.
+ */
+#include "server/inside.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* How long a client waits for a picture. */
+#define PATIENCE_MS 2000
+
+/* Without max_age_ms: no older than two frames of a slow camera, or this. */
+#define MIN_MAX_AGE_NS (100 * NS_PER_MS)
+
+/* Lives in its request's pool. */
+struct snapshot {
+	h2o_generator_t generator;
+	h2o_linklist_t link; /* in feed->snapshots while it waits */
+	h2o_timeout_entry_t timeout;
+	struct feed *feed;
+	h2o_req_t *req;
+	uint64_t captured_since_ns; /* what is fresh enough, CLOCK_MONOTONIC */
+	struct part *part;          /* being sent */
+};
+
+/* The snapshot waits no longer. */
+ON_SERVER static void end_wait(struct snapshot *snapshot)
+{
+	if (!h2o_linklist_is_linked(&snapshot->link))
+		return;
+	h2o_linklist_unlink(&snapshot->link);
+	h2o_timeout_unlink(&snapshot->timeout);
+	demand_drop(snapshot->feed->camera.demand);
+}
+
+ON_SERVER static void dispose_snapshot(void *memory)
+{
+	struct snapshot *snapshot = memory;
+
+	end_wait(snapshot);
+	part_unref(snapshot->part);
+}
+
+/* An entity tag for a picture: its number, and its time, for numbers begin anew. */
+ON_SERVER static const char *format_etag(h2o_req_t *req, const struct packet *packet)
+{
+	char *etag = h2o_mem_alloc_pool(&req->pool, 40);
+
+	(void)snprintf(
+		etag, 40, "\"%" PRIu32 "-%" PRIx64 "\"", packet->sequence, packet->captured_ns);
+	return etag;
+}
+
+ON_SERVER static void send_part(struct snapshot *snapshot, struct part *part)
+{
+	h2o_req_t *req = snapshot->req;
+	h2o_iovec_t jpeg = {(char *)part->packet->data, part->packet->length_bytes};
+	const char *etag = format_etag(req, part->packet);
+	bool known = reply_is_known(req, etag);
+
+	end_wait(snapshot);
+	snapshot->part = part_ref(part);
+
+	reply_live_headers(req);
+	reply_header(req, "ETag", etag);
+	reply_header(req, "X-Timestamp", part->timestamp);
+	req->res.status = known ? 304 : 200;
+	if (known) {
+		req->res.reason = "Not Modified";
+	} else {
+		req->res.content_length = jpeg.len;
+		reply_header(req, "Content-Type", "image/jpeg");
+	}
+	h2o_start_response(req, &snapshot->generator);
+	if (known || reply_is_head(req))
+		h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+	else
+		h2o_send(req, &jpeg, 1, H2O_SEND_STATE_FINAL);
+}
+
+ON_SERVER static void send_nothing(struct snapshot *snapshot, const char *reason)
+{
+	end_wait(snapshot);
+	reply_header(snapshot->req, "Retry-After", "1");
+	reply_live_headers(snapshot->req);
+	reply_sentence(snapshot->req, 503, "No picture from camera %s: %s.",
+		snapshot->feed->camera.name, reason);
+}
+
+ON_SERVER static void on_impatient(h2o_timeout_entry_t *entry)
+{
+	struct snapshot *snapshot = H2O_STRUCT_FROM_MEMBER(struct snapshot, timeout, entry);
+	const struct camera_status *status = feed_status(snapshot->feed);
+
+	send_nothing(snapshot, *status->reason ? status->reason : "none came in time");
+}
+
+ON_SERVER static bool is_fresh_enough(const struct snapshot *snapshot)
+{
+	const struct part *newest = snapshot->feed->newest;
+
+	return newest && newest->packet->captured_ns >= snapshot->captured_since_ns;
+}
+
+ON_SERVER static uint64_t default_max_age_ns(struct feed *feed)
+{
+	uint64_t max_age_ns = 2 * feed_interval_ns(feed);
+
+	return max_age_ns > MIN_MAX_AGE_NS ? max_age_ns : MIN_MAX_AGE_NS;
+}
+
+void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct request *request)
+{
+	uint64_t max_age_ns = request->max_age_chosen ? request->max_age_ns
+						      : default_max_age_ns(feed);
+	uint64_t now_ns = clock_now_ns();
+	struct snapshot *snapshot = h2o_mem_alloc_shared(
+		&req->pool, sizeof *snapshot, dispose_snapshot);
+
+	*snapshot = (struct snapshot){
+		.timeout = {.cb = on_impatient},
+		.feed = feed,
+		.req = req,
+		.captured_since_ns = now_ns > max_age_ns ? now_ns - max_age_ns : 0,
+	};
+	if (is_fresh_enough(snapshot)) {
+		send_part(snapshot, feed->newest);
+		return;
+	}
+	h2o_linklist_insert(&feed->snapshots, &snapshot->link);
+	h2o_timeout_link(req->conn->ctx->loop, &feed->server->patience, &snapshot->timeout);
+	demand_add(feed->camera.demand);
+}
+
+void snapshots_publish(struct feed *feed)
+{
+	h2o_linklist_t *link = feed->snapshots.next, *next;
+
+	for (; link != &feed->snapshots; link = next) {
+		struct snapshot *snapshot = H2O_STRUCT_FROM_MEMBER(struct snapshot, link, link);
+
+		next = link->next;
+		if (is_fresh_enough(snapshot))
+			send_part(snapshot, feed->newest);
+	}
+}
+
+void snapshots_stop(struct feed *feed)
+{
+	while (!h2o_linklist_is_empty(&feed->snapshots))
+		send_nothing(H2O_STRUCT_FROM_MEMBER(struct snapshot, link, feed->snapshots.next),
+			"Fanlight is stopping");
+}
+
+void snapshots_begin(struct server *server)
+{
+	h2o_timeout_init(server->context.loop, &server->patience, PATIENCE_MS);
+}

@@ -1,0 +1,219 @@
+/* /state, with the members that ustreamer's readers look for and Fanlight's own beside them. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "server/stream.h"
+
+/* Two digits after the point say all. */
+static json_t *json_rounded(double value)
+{
+	return json_real(round(value * 100) / 100);
+}
+
+/* Text of a driver, which is not always UTF-8. */
+static json_t *json_text(const char *text)
+{
+	json_t *string = json_string(text);
+	char clean[320];
+	size_t i;
+
+	if (string)
+		return string;
+	for (i = 0; text[i] && i < sizeof clean - 1; i++)
+		clean[i] = (signed char)text[i] < 0 ? '?' : text[i];
+	return json_stringn(clean, i);
+}
+
+static json_t *json_size(const struct camera_info *info)
+{
+	return json_pack(
+		"{s:I, s:I}", "width", (json_int_t)info->width, "height", (json_int_t)info->height);
+}
+
+static json_t *json_fourcc(uint32_t fourcc)
+{
+	char name[5] = "";
+	int length = 4;
+
+	for (int i = 0; i < 4; i++) {
+		char c = (char)(fourcc >> 8 * i & 0x7f);
+
+		name[i] = c >= ' ' && c <= '~' ? c : '?';
+	}
+	while (length && name[length - 1] == ' ')
+		length--;
+	return json_stringn(name, fourcc ? (size_t)length : 0);
+}
+
+static json_t *json_counter(const stat_counter *counter)
+{
+	return json_integer((json_int_t)stat_read(counter));
+}
+
+static json_t *json_drops(const struct camera_stats *stats)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "stale", json_counter(&stats->dropped_stale),
+		"lost", json_counter(&stats->dropped_lost), "error",
+		json_counter(&stats->dropped_error), "corrupt",
+		json_counter(&stats->dropped_corrupt), "encode",
+		json_counter(&stats->dropped_encode));
+}
+
+/* Out of memory, the key is missing. */
+static void put(json_t *object, const char *key, json_t *value)
+{
+	(void)json_object_set_new(object, key, value);
+}
+
+static json_t *json_stage(const struct stage *stage)
+{
+	return json_pack("{s:o, s:o}", "last", json_rounded(stage->last_ms), "average",
+		json_rounded(stage->average_ms));
+}
+
+static json_t *json_stages(const struct feed *feed)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "capture_to_dequeue",
+		json_stage(&feed->capture_to_dequeue), "wait", json_stage(&feed->wait), "encode",
+		json_stage(&feed->encode), "publish", json_stage(&feed->publish), "total",
+		json_stage(&feed->total));
+}
+
+static const char *protocol_name(int version)
+{
+	return version >= 0x200 ? "h2" : version == 0x100 ? "http/1.0" : "http/1.1";
+}
+
+ON_SERVER static json_t *json_client(const struct stream *stream)
+{
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "address", stream->address,
+		"protocol", protocol_name(stream->req->version), "layout",
+		stream->layout == PART_EARLY ? "early" : "classic", "fps",
+		json_rounded(stream->rate.per_second), "frames", (json_int_t)stream->frames,
+		"bytes", (json_int_t)stream->bytes, "frame_age_ms",
+		json_rounded((double)(int64_t)stream->age_ns / 1e6));
+}
+
+ON_SERVER static json_t *json_clients(struct feed *feed)
+{
+	json_t *clients = json_array();
+
+	for (h2o_linklist_t *link = feed->streams.next; link != &feed->streams; link = link->next)
+		(void)json_array_append_new(clients, json_client(stream_of_link(link)));
+	return clients;
+}
+
+ON_SERVER static json_t *json_camera(struct feed *feed)
+{
+	const struct camera_status *status = feed_status(feed);
+	const struct camera_info *info = &status->info;
+	const struct camera_stats *stats = feed->camera.stats;
+	double fps = info->fps_denominator ? (double)info->fps_numerator / info->fps_denominator
+					   : 0;
+	double since = status->since_ns ? (double)clock_wall_ns(status->since_ns) / 1e9 : 0;
+	json_t *camera = json_object();
+
+	put(camera, "name", json_string(feed->camera.name));
+	put(camera, "source", json_text(feed->camera.source));
+	put(camera, "online", json_boolean(status->online));
+	put(camera, "since", json_rounded(since));
+	put(camera, "reason", json_text(status->reason));
+	put(camera, "opened", json_counter(&stats->opened));
+	put(camera, "lost", json_counter(&stats->lost));
+
+	put(camera, "driver", json_text(info->driver));
+	put(camera, "card", json_text(info->card));
+	put(camera, "bus", json_text(info->bus));
+	put(camera, "path", json_text(info->path));
+	put(camera, "format", json_fourcc(info->fourcc));
+	put(camera, "device_format", json_fourcc(info->device_fourcc));
+	put(camera, "converted", json_boolean(info->converted));
+	put(camera, "size", json_size(info));
+	put(camera, "fps", json_rounded(fps));
+	put(camera, "buffers", json_integer(info->buffers));
+	put(camera, "dmabuf", json_boolean(info->dmabuf));
+
+	put(camera, "sequence", json_integer(feed->newest ? feed->newest->packet->sequence : 0));
+	put(camera, "captured", json_counter(&stats->captured));
+	put(camera, "captured_fps", json_rounded(feed->captured.per_second));
+	put(camera, "encoded", json_counter(&stats->encoded));
+	put(camera, "encoded_fps", json_rounded(feed->encoded.per_second));
+	put(camera, "drops", json_drops(stats));
+	put(camera, "stages_ms", json_stages(feed));
+	put(camera, "clients", json_clients(feed));
+	return camera;
+}
+
+/* ustreamer names its clients by an id and answers for the options that it has. */
+ON_SERVER static json_t *json_clients_stat(struct feed *feed)
+{
+	json_t *clients = json_object();
+
+	for (h2o_linklist_t *link = feed->streams.next; link != &feed->streams; link = link->next) {
+		const struct stream *stream = stream_of_link(link);
+		char id[20];
+
+		(void)snprintf(id, sizeof id, "%" PRIx64, stream->id);
+		(void)json_object_set_new(clients, id,
+			json_pack("{s:I, s:b, s:b, s:b, s:b, s:s}", "fps",
+				(json_int_t)(stream->rate.per_second + 0.5), "extra_headers",
+				stream->extra_headers, "advance_headers",
+				stream->layout == PART_EARLY, "dual_final_frames", false,
+				"zero_data", false, "key", "0"));
+	}
+	return clients;
+}
+
+/* The first camera as ustreamer would tell it. */
+ON_SERVER static json_t *json_ustreamer(struct feed *feed)
+{
+	const struct camera_status *status = feed_status(feed);
+	json_t *clients = json_clients_stat(feed);
+	double desired = feed->camera.fps;
+
+	if (!(desired > 0) && status->info.fps_denominator)
+		desired = (double)status->info.fps_numerator / status->info.fps_denominator;
+	return json_pack("{s:{s:s}, s:{s:o, s:b, s:I, s:I}, s:{s:I, s:I, s:o}}", "encoder", "type",
+		"CPU", "source", "resolution", json_size(&status->info), "online", status->online,
+		"desired_fps", (json_int_t)(desired + 0.5), "captured_fps",
+		(json_int_t)(feed->captured.per_second + 0.5), "stream", "queued_fps",
+		(json_int_t)(feed->encoded.per_second + 0.5), "clients",
+		(json_int_t)json_object_size(clients), "clients_stat", clients);
+}
+
+void state_serve(struct server *server, h2o_req_t *req)
+{
+	json_t *cameras = json_array(), *state;
+	char *text;
+
+	for (size_t i = 0; i < server->n_feeds; i++)
+		(void)json_array_append_new(cameras, json_camera(&server->feeds[i]));
+	state = json_pack("{s:b, s:o, s:o}", "ok", true, "result",
+		json_ustreamer(&server->feeds[0]), "cameras", cameras);
+	text = json_dumps(state, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
+	json_decref(state);
+
+	reply_live_headers(req);
+	if (text)
+		reply(req, 200, "application/json", text, strlen(text));
+	else
+		reply_sentence(req, 503, "There is no memory for this answer.");
+	free(text);
+}
+
+void health_serve(struct server *server, h2o_req_t *req)
+{
+	uint64_t now_ns = clock_now_ns();
+	char reason[256];
+
+	reply_live_headers(req);
+	for (size_t i = 0; i < server->n_feeds; i++)
+		if (!feed_is_healthy(&server->feeds[i], now_ns, reason)) {
+			reply_sentence(req, 503, "%s", reason);
+			return;
+		}
+	reply_sentence(req, 200, "ok");
+}

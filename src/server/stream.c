@@ -1,0 +1,241 @@
+/*
+ * A send begins when a part is published and the stream is idle, or when the last send has been
+ * accepted by the kernel and a newer part has come meanwhile. So a client that takes its time gets
+ * the newest picture each time and nothing in between, and nothing is ever queued for it here.
+ *
+ * libh2o reads what it was given until it calls proceed or disposes of the request, so a stream
+ * holds its part that long. The request's pool disposes of the stream, whatever ended it.
+ */
+#include "server/stream.h"
+
+#include <inttypes.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ustreamer's headers of a part; its times are seconds of CLOCK_MONOTONIC. */
+ON_SERVER static h2o_iovec_t format_extra_header(struct stream *stream, const struct part *part)
+{
+	const struct packet *packet = part->packet;
+	double now = (double)clock_now_ns() / 1e9, grab = (double)packet->captured_ns / 1e9;
+	double published = (double)packet->encode_end_ns / 1e9;
+	int length = snprintf(stream->header, sizeof stream->header,
+		"%.*s"
+		"X-UStreamer-Online: %s\r\n"
+		"X-UStreamer-Dropped: 0\r\n"
+		"X-UStreamer-Width: %" PRIu32 "\r\n"
+		"X-UStreamer-Height: %" PRIu32 "\r\n"
+		"X-UStreamer-Client-FPS: %.0f\r\n"
+		"X-UStreamer-Grab-Time: %.6f\r\n"
+		"X-UStreamer-Encode-Begin-Time: %.6f\r\n"
+		"X-UStreamer-Encode-End-Time: %.6f\r\n"
+		"X-UStreamer-Expose-Begin-Time: %.6f\r\n"
+		"X-UStreamer-Expose-Cmp-Time: %.6f\r\n"
+		"X-UStreamer-Expose-End-Time: %.6f\r\n"
+		"X-UStreamer-Send-Time: %.6f\r\n"
+		"X-UStreamer-Latency: %.6f\r\n\r\n",
+		(int)part->header_bytes - 2, part->header,
+		feed_status(stream->feed)->online ? "true" : "false", packet->width, packet->height,
+		stream->rate.per_second, grab, (double)packet->encode_begin_ns / 1e9, published,
+		published, published, published, now, now - grab);
+
+	return (h2o_iovec_t){stream->header, (size_t)length};
+}
+
+/* The part to send now, or NULL. */
+ON_SERVER static struct part *choose_part(struct stream *stream)
+{
+	struct part *newest = stream->feed->newest;
+
+	if (!newest || newest->serial == stream->seen)
+		return NULL;
+	stream->seen = newest->serial;
+	return pace_allows(&stream->pace, newest->packet->captured_ns) ? newest : NULL;
+}
+
+ON_SERVER static void end_stream(struct stream *stream)
+{
+	h2o_iovec_t closing = part_closing();
+
+	stream->sending = true;
+	h2o_send(stream->req, &closing, 1, H2O_SEND_STATE_FINAL);
+}
+
+/* Send what there is to send; the stream is idle. */
+ON_SERVER static void send_next(struct stream *stream)
+{
+	h2o_iovec_t bufs[1 + PART_IOVECS];
+	struct part *part = choose_part(stream);
+	size_t n = 0;
+
+	if (!stream->begun)
+		bufs[n++] = part_opening(stream->layout);
+	stream->begun = true;
+	if (part) {
+		size_t header = n;
+
+		stream->part = part_ref(part);
+		n += part_lay_out(part, stream->layout, bufs + n);
+		if (stream->extra_headers && stream->layout == PART_CLASSIC)
+			bufs[header] = format_extra_header(stream, part);
+	}
+	if (!n)
+		return;
+	for (size_t i = 0; i < n; i++)
+		stream->bytes += bufs[i].len;
+	stream->sending = true;
+	h2o_send(stream->req, bufs, n, H2O_SEND_STATE_IN_PROGRESS);
+}
+
+/* The kernel has taken the last send. */
+ON_SERVER static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
+{
+	struct stream *stream = (struct stream *)generator;
+
+	(void)req;
+	if (stream->part) {
+		stream->frames++;
+		stream->age_ns = clock_now_ns() - stream->part->packet->captured_ns;
+	}
+	part_unref(stream->part);
+	stream->part = NULL;
+	stream->sending = false;
+	if (stream->feed->server->stopping)
+		end_stream(stream);
+	else
+		send_next(stream);
+}
+
+ON_SERVER static void dispose_stream(void *memory)
+{
+	struct stream *stream = memory;
+
+	h2o_linklist_unlink(&stream->link);
+	part_unref(stream->part);
+	demand_drop(stream->feed->camera.demand);
+}
+
+/* What suits whoever asks: browsers' <img> wants the early layout, all others a length. */
+ON_SERVER static enum part_layout guess_layout(const h2o_req_t *req)
+{
+	ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("sec-fetch-dest"), -1);
+	h2o_iovec_t value;
+
+	/* Browsers send that over TLS and to localhost only; but an <img> accepts images first. */
+	if (i < 0)
+		i = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, -1);
+	if (i < 0)
+		return PART_CLASSIC;
+	value = req->headers.entries[i].value;
+	return value.len >= 5 && !memcmp(value.base, "image", 5) ? PART_EARLY : PART_CLASSIC;
+}
+
+/* ADDRESS:PORT of the client, for /state. */
+ON_SERVER static void format_address(struct stream *stream)
+{
+	struct sockaddr_storage address;
+	struct sockaddr *peer = (struct sockaddr *)&address;
+	h2o_conn_t *conn = stream->req->conn;
+	char host[NI_MAXHOST];
+	size_t length;
+	socklen_t peer_bytes = conn->callbacks->get_peername(conn, peer);
+
+	length = peer_bytes ? h2o_socket_getnumerichost(peer, peer_bytes, host) : SIZE_MAX;
+	if (length < sizeof host)
+		(void)snprintf(stream->address, sizeof stream->address,
+			peer->sa_family == AF_INET6 ? "[%.*s]:%d" : "%.*s:%d", (int)length, host,
+			(int)h2o_socket_getport(peer));
+}
+
+ON_SERVER static struct stream *create_stream(
+	struct feed *feed, h2o_req_t *req, const struct request *request)
+{
+	struct stream *stream = h2o_mem_alloc_shared(&req->pool, sizeof *stream, dispose_stream);
+
+	*stream = (struct stream){
+		.generator = {.proceed = on_proceed},
+		.feed = feed,
+		.req = req,
+		.id = ++feed->server->last_stream_id,
+		.layout = request->layout_chosen ? request->layout : guess_layout(req),
+		.extra_headers = request->extra_headers,
+		.rate = {.at_ns = clock_now_ns()},
+	};
+	format_address(stream);
+	pace_init(&stream->pace, request->fps);
+	h2o_linklist_insert(&feed->streams, &stream->link);
+	demand_add(feed->camera.demand);
+	return stream;
+}
+
+void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *request)
+{
+	static h2o_generator_t headers_only;
+	struct stream *stream;
+
+	req->http1_is_persistent = 0; /* an HTTP/1.0 client sees the end by the close alone */
+	req->res.status = 200;
+	reply_live_headers(req);
+	reply_header(req, "Content-Type", "multipart/x-mixed-replace;boundary=" PART_BOUNDARY);
+	if (reply_is_head(req)) {
+		h2o_start_response(req, &headers_only);
+		h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+		return;
+	}
+
+	stream = create_stream(feed, req, request);
+	/* An old picture is not worth showing: a new one is on its way. */
+	if (feed->newest &&
+		feed->newest->packet->captured_ns + 2 * feed_interval_ns(feed) < clock_now_ns())
+		stream->seen = feed->newest->serial;
+	h2o_start_response(req, &stream->generator);
+	send_next(stream);
+}
+
+void streams_publish(struct feed *feed)
+{
+	h2o_linklist_t *link = feed->streams.next, *next;
+
+	for (; link != &feed->streams; link = next) {
+		next = link->next;
+		if (!stream_of_link(link)->sending)
+			send_next(stream_of_link(link));
+	}
+}
+
+/* libh2o does not read from an HTTP/1 client that it answers; this looks without reading. */
+ON_SERVER static bool has_hung_up(const struct stream *stream)
+{
+	h2o_conn_t *conn = stream->req->conn;
+	struct pollfd fd = {h2o_socket_get_fd(conn->callbacks->get_socket(conn)), POLLRDHUP, 0};
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+void streams_tick(struct feed *feed, uint64_t now_ns)
+{
+	h2o_linklist_t *link = feed->streams.next, *next;
+
+	for (; link != &feed->streams; link = next) {
+		struct stream *stream = stream_of_link(link);
+		bool quiet = stream->rate.count == stream->frames;
+
+		next = link->next;
+		meter_update(&stream->rate, stream->frames, now_ns);
+		/* While pictures go out, the send that fails tells that nobody is there. */
+		if (quiet && !stream->sending && has_hung_up(stream))
+			end_stream(stream);
+	}
+}
+
+void streams_stop(struct feed *feed)
+{
+	h2o_linklist_t *link = feed->streams.next, *next;
+
+	for (; link != &feed->streams; link = next) {
+		next = link->next;
+		if (!stream_of_link(link)->sending)
+			end_stream(stream_of_link(link));
+	}
+}

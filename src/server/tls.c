@@ -1,0 +1,272 @@
+#include "server/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <h2o.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+
+/* Apple's systems accept no server certificate that is valid for longer. */
+#define VALID_DAYS 825
+#define DAY_S      (24 * 60 * 60)
+
+/* A new one is made at the first start when the old one has less than this to go. */
+#define RENEW_S (30 * DAY_S)
+
+/* server_config.state_dir and a file name */
+#define PAIR_PATH_BYTES 288
+
+/* TLS 1.2 with forward secrecy and authenticated encryption only; 1.3 has nothing else. */
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+/* Why OpenSSL failed, in its words; empties its queue. */
+ON_MAIN static const char *ssl_reason(void)
+{
+	const char *text = ERR_reason_error_string(ERR_peek_error());
+
+	ERR_clear_error();
+	return text ? text : "unknown error";
+}
+
+/* ---- a certificate of our own ---- */
+
+ON_MAIN static int add_extension(X509 *cert, int nid, const char *value)
+{
+	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+	int ok = extension && X509_add_ext(cert, extension, -1);
+
+	X509_EXTENSION_free(extension);
+	return ok;
+}
+
+/* Fill in everything but the signature: 1, or 0 when OpenSSL refuses. */
+ON_MAIN static int fill_in(X509 *cert, EVP_PKEY *key)
+{
+	char host[HOST_NAME_MAX + 1] = "", names[2 * HOST_NAME_MAX + 96];
+	X509_NAME *subject = X509_get_subject_name(cert);
+	unsigned char serial[8];
+	BIGNUM *number;
+	int ok;
+
+	(void)gethostname(host, sizeof host - 1);
+	if (!*host)
+		(void)snprintf(host, sizeof host, "fanlight");
+	(void)snprintf(names, sizeof names, "DNS:%s,DNS:%s.local,DNS:localhost,IP:127.0.0.1,IP:::1",
+		host, host);
+
+	if (getentropy(serial, sizeof serial))
+		return 0;
+	serial[0] &= 0x7f; /* serial numbers are positive */
+	number = BN_bin2bn(serial, sizeof serial, NULL);
+	ok = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert));
+	BN_free(number);
+
+	return ok && X509_set_version(cert, X509_VERSION_3) &&
+	       X509_gmtime_adj(X509_getm_notBefore(cert), -DAY_S) &&
+	       X509_gmtime_adj(X509_getm_notAfter(cert), (VALID_DAYS - 1L) * DAY_S) &&
+	       X509_NAME_add_entry_by_txt(
+		       subject, "CN", MBSTRING_UTF8, (unsigned char *)"Fanlight", -1, -1, 0) &&
+	       X509_set_issuer_name(cert, subject) && X509_set_pubkey(cert, key) &&
+	       add_extension(cert, NID_subject_alt_name, names) &&
+	       add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
+	       add_extension(cert, NID_key_usage, "critical,digitalSignature") &&
+	       add_extension(cert, NID_ext_key_usage, "serverAuth");
+}
+
+/* Write both into one PEM file that is there whole or not at all. */
+ON_MAIN static int write_pair(const char *path, X509 *cert, EVP_PKEY *key)
+{
+	char temporary[PAIR_PATH_BYTES + 8];
+	FILE *file;
+	int fd, ok, err;
+
+	(void)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+	fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
+	if (fd < 0)
+		return -errno;
+	file = fdopen(fd, "w");
+	if (!file) {
+		err = -errno;
+		fd_close(&fd);
+		goto fail;
+	}
+	errno = EIO;
+	ok = PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) &&
+	     PEM_write_X509(file, cert) && !fflush(file) && !fsync(fd);
+	err = ok ? 0 : -errno;
+	if (fclose(file) && !err)
+		err = -errno;
+	if (!err && !rename(temporary, path))
+		return 0;
+	err = err ? err : -errno;
+
+fail:
+	(void)unlink(temporary); /* may never have been more than a name */
+	return err;
+}
+
+ON_MAIN static int make_pair(const char *path)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *cert = X509_new();
+	int err = -EIO;
+
+	if (key && cert && fill_in(cert, key) && X509_sign(cert, key, EVP_sha256()))
+		err = write_pair(path, cert, key);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	return err;
+}
+
+/* Make a folder and those above it. */
+ON_MAIN static int make_folders(const char *path)
+{
+	char part[PAIR_PATH_BYTES];
+
+	(void)snprintf(part, sizeof part, "%s", path);
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* Whether the pair at path is there and will do for a while. */
+ON_MAIN static bool pair_is_good(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	X509 *cert = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+	time_t soon = time(NULL) + RENEW_S;
+	bool good = cert && X509_cmp_current_time(X509_get0_notBefore(cert)) < 0 &&
+		    X509_cmp_time(X509_get0_notAfter(cert), &soon) > 0;
+
+	X509_free(cert);
+	if (file)
+		(void)fclose(file); /* only read */
+	ERR_clear_error();
+	return good;
+}
+
+ON_MAIN static int provide_pair(const char *folder, char path[PAIR_PATH_BYTES], char *reason)
+{
+	int err;
+
+	(void)snprintf(path, PAIR_PATH_BYTES, "%s/self-signed.pem", folder);
+	if (pair_is_good(path))
+		return 0;
+	err = make_folders(folder);
+	if (!err)
+		err = make_pair(path);
+	if (err < 0)
+		(void)snprintf(reason, SERVER_REASON_BYTES,
+			"https: cannot write a certificate to %.120s: %s; name one with --cert and "
+			"--key, or use --https off",
+			path, strerror(-err));
+	else
+		log_info("server", "made a self-signed certificate: %s", path);
+	return err;
+}
+
+/* ---- the context ---- */
+
+ON_MAIN static void log_fingerprint(SSL_CTX *ssl)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	char text[3 * EVP_MAX_MD_SIZE + 1];
+	unsigned n;
+
+	if (!X509_digest(SSL_CTX_get0_certificate(ssl), EVP_sha256(), hash, &n))
+		return;
+	for (unsigned i = 0; i < n; i++)
+		(void)snprintf(text + i * 3, 4, "%02X:", hash[i]);
+	text[n * 3 - 1] = '\0';
+	log_info("server", "self-signed certificate, SHA-256 %s", text);
+}
+
+ON_MAIN static int load_pair(
+	SSL_CTX *ssl, const char *cert_path, const char *key_path, char *reason)
+{
+	const char *paths[] = {cert_path, key_path};
+
+	for (int i = 0; i < 2; i++)
+		if (access(paths[i], R_OK) < 0) {
+			int err = -errno;
+
+			(void)snprintf(reason, SERVER_REASON_BYTES, "https: %s %.140s: %s",
+				i ? "key" : "certificate", paths[i], strerror(-err));
+			return err;
+		}
+	if (SSL_CTX_use_certificate_chain_file(ssl, cert_path) != 1) {
+		(void)snprintf(reason, SERVER_REASON_BYTES,
+			"https: %.120s is no PEM certificate (%.60s)", cert_path, ssl_reason());
+		return -EINVAL;
+	}
+	if (SSL_CTX_use_PrivateKey_file(ssl, key_path, SSL_FILETYPE_PEM) != 1 ||
+		SSL_CTX_check_private_key(ssl) != 1) {
+		(void)snprintf(reason, SERVER_REASON_BYTES,
+			"https: %.80s is no PEM key of the certificate in %.80s (%.40s)", key_path,
+			cert_path, ssl_reason());
+		return -EINVAL;
+	}
+	return 0;
+}
+
+ON_MAIN static int load_configured(SSL_CTX *ssl, const struct server_config *config, char *reason)
+{
+	char path[PAIR_PATH_BYTES];
+	int err;
+
+	if (*config->cert && *config->key)
+		return load_pair(ssl, config->cert, config->key, reason);
+	if (*config->cert || *config->key) {
+		(void)snprintf(reason, SERVER_REASON_BYTES,
+			"https: --cert and --key go together; --%s is missing",
+			*config->cert ? "key" : "cert");
+		return -EINVAL;
+	}
+	err = provide_pair(config->state_dir, path, reason);
+	if (!err)
+		err = load_pair(ssl, path, path, reason);
+	if (!err)
+		log_fingerprint(ssl);
+	return err;
+}
+
+int tls_create(
+	const struct server_config *config, SSL_CTX **ret_ssl, char reason[SERVER_REASON_BYTES])
+{
+	static const unsigned char id[] = "fanlight";
+	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+	int err;
+
+	if (!ssl || SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1 ||
+		SSL_CTX_set_cipher_list(ssl, CIPHERS) != 1 ||
+		SSL_CTX_set_session_id_context(ssl, id, sizeof id - 1) != 1) {
+		(void)snprintf(reason, SERVER_REASON_BYTES, "https: %s", ssl_reason());
+		SSL_CTX_free(ssl);
+		return -EIO;
+	}
+	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	h2o_ssl_register_alpn_protocols(ssl, h2o_alpn_protocols);
+	err = load_configured(ssl, config, reason);
+	if (err < 0) {
+		SSL_CTX_free(ssl);
+		return err;
+	}
+	*ret_ssl = ssl;
+	return 0;
+}

@@ -1,0 +1,54 @@
+/*
+ * Settings: defaults, then the INI file, then the command line, validated into one struct that
+ * nobody changes any more. Every setting has one name in both places.
+ */
+#ifndef FANLIGHT_SETTINGS_H
+#define FANLIGHT_SETTINGS_H
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/roles.h"
+#include "camera/camera.h"
+#include "encode/jpeg.h"
+#include "server/server.h"
+
+#define SETTINGS_CAMERAS_MAX 16
+
+struct camera_settings {
+	struct camera_config camera;
+	struct jpeg_config jpeg;
+};
+
+struct settings {
+	enum log_level log_level;
+	struct server_config server;
+	struct camera_settings cameras[SETTINGS_CAMERAS_MAX];
+	size_t n_cameras; /* at least 1 */
+};
+
+/* What the command line asks for besides running. */
+enum settings_action {
+	SETTINGS_RUN,
+	SETTINGS_CHECK,   /* --check: print the effective settings and end */
+	SETTINGS_LIST,    /* --list: print the cameras and end */
+	SETTINGS_HELP,    /* --help */
+	SETTINGS_VERSION, /* --version */
+};
+
+/*
+ * Read the command line and the settings file it names (or the default one, if that exists).
+ * --list, --help and --version are found first and leave the defaults, with no camera.
+ * On an error one line has been written to messages: where (file:line or option), what is wrong,
+ * what is allowed. Returns 0, -EINVAL, or the errno of a file that cannot be opened.
+ */
+ON_MAIN int settings_load(int argc, char **argv, struct settings *ret_settings,
+	enum settings_action *ret_action, FILE *messages);
+
+/* Write settings as an INI file that settings_load() reads back to the same. */
+ON_MAIN void settings_print(const struct settings *settings, FILE *out);
+
+/* The --help text; at most 24 lines of 80 columns. */
+ON_MAIN void settings_usage(FILE *out);
+
+#endif

@@ -1,0 +1,292 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/pace.h"
+#include "server/part.h"
+#include "server/request.h"
+
+/* ---- requests ---- */
+
+static const struct server_camera cameras[] = {{.name = "front"}, {.name = "back"}};
+
+static int parse(const char *path, const char *query, struct request *ret_request)
+{
+	const char *reason = NULL;
+	int err = request_parse((h2o_iovec_t){(char *)path, strlen(path)},
+		(h2o_iovec_t){(char *)query, strlen(query)}, cameras, 2, ret_request, &reason);
+
+	if (err < 0)
+		assert_true(reason && reason[strlen(reason) - 1] == '.');
+	return err;
+}
+
+static void assert_route(const char *path, const char *query, enum route route, size_t camera)
+{
+	struct request request;
+
+	assert_int_equal(parse(path, query, &request), 0);
+	assert_int_equal(request.route, route);
+	assert_int_equal(request.camera, camera);
+}
+
+static void every_address_leads_where_it_should(void **state)
+{
+	(void)state;
+	assert_route("/", "", ROUTE_ASSET, 0);
+	assert_route("/style.css", "v=2", ROUTE_ASSET, 0);
+	assert_route("/stream", "", ROUTE_STREAM, 0);
+	assert_route("/snapshot", "", ROUTE_SNAPSHOT, 0);
+	assert_route("/front/stream", "", ROUTE_STREAM, 0);
+	assert_route("/back/stream", "", ROUTE_STREAM, 1);
+	assert_route("/back/snapshot", "", ROUTE_SNAPSHOT, 1);
+	assert_route("/state", "", ROUTE_STATE, 0);
+	assert_route("/healthz", "", ROUTE_HEALTH, 0);
+}
+
+static void mjpg_streamers_addresses_are_understood(void **state)
+{
+	(void)state;
+	assert_route("/", "action=stream", ROUTE_STREAM, 0);
+	assert_route("/", "action=snapshot", ROUTE_SNAPSHOT, 0);
+	assert_route("/", "action=stream_0", ROUTE_STREAM, 0);
+	assert_route("/", "action=snapshot_1", ROUTE_SNAPSHOT, 1);
+	assert_route("/", "action=stream&1389402394", ROUTE_STREAM, 0);
+	assert_route("/", "action=stream?dummy=param.mjpg", ROUTE_STREAM, 0);
+}
+
+static void what_is_not_there_is_not_found(void **state)
+{
+	struct request request;
+
+	(void)state;
+	assert_int_equal(parse("/side/stream", "", &request), -ENOENT);
+	assert_int_equal(parse("/front/state", "", &request), -ENOENT);
+	assert_int_equal(parse("/front/stream/more", "", &request), -ENOENT);
+	assert_int_equal(parse("/", "action=stream_2", &request), -ENOENT);
+}
+
+static void known_arguments_are_read(void **state)
+{
+	struct request request;
+
+	(void)state;
+	assert_int_equal(parse("/stream", "fps=7.5&extra_headers=1", &request), 0);
+	assert_true(request.fps == 7.5);
+	assert_true(request.extra_headers);
+	assert_false(request.layout_chosen);
+
+	assert_int_equal(parse("/stream", "layout=early", &request), 0);
+	assert_true(request.layout_chosen && request.layout == PART_EARLY);
+	assert_int_equal(parse("/stream", "advance_headers=1", &request), 0);
+	assert_true(request.layout_chosen && request.layout == PART_EARLY);
+	assert_int_equal(parse("/stream", "layout=classic", &request), 0);
+	assert_true(request.layout_chosen && request.layout == PART_CLASSIC);
+
+	assert_int_equal(parse("/snapshot", "max_age_ms=0", &request), 0);
+	assert_true(request.max_age_chosen && request.max_age_ns == 0);
+	assert_int_equal(parse("/snapshot", "max_age_ms=1500", &request), 0);
+	assert_true(request.max_age_ns == 1500 * NS_PER_MS);
+}
+
+static void unknown_arguments_are_ignored(void **state)
+{
+	(void)state;
+	assert_route("/stream", "cacheBust=17&t&&=&=5&fpss=x", ROUTE_STREAM, 0);
+	assert_route("/stream", "action=nonsense", ROUTE_STREAM, 0);
+	assert_route("/", "x", ROUTE_ASSET, 0);
+}
+
+static void bad_values_are_refused(void **state)
+{
+	static const char *const bad[] = {"fps=", "fps", "fps=x", "fps=-1", "fps=1e3", "fps=inf",
+		"fps=nan", "fps=1001", "fps=5 ", "fps=0x10", "fps=1.2.3",
+		"fps=00000000000000000000000000000000000000001", "layout=", "layout=fancy",
+		"extra_headers=2", "extra_headers=", "max_age_ms=-5", "max_age_ms=soon",
+		"max_age_ms=99999999999", "advance_headers=x"};
+	struct request request;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_int_equal(parse("/stream", bad[i], &request), -EINVAL);
+	assert_int_equal(parse("/", "action=dance", &request), -EINVAL);
+	assert_int_equal(parse("/", "action=stream_x", &request), -EINVAL);
+}
+
+/* ---- pace ---- */
+
+#define N_FRAMES 300
+
+/* How many of ten seconds' frames at 30 a second go through, each off by up to tremble_ns. */
+static unsigned count_passed(double fps, uint64_t tremble_ns, uint64_t *ret_longest_gap_ns)
+{
+	uint64_t last_ns = 0;
+	unsigned passed = 0;
+	struct pace pace;
+
+	pace_init(&pace, fps);
+	*ret_longest_gap_ns = 0;
+	srand(1);
+	for (uint64_t i = 1; i <= N_FRAMES; i++) {
+		uint64_t offset_ns = tremble_ns ? (uint64_t)rand() % (2 * tremble_ns) : 0;
+		uint64_t captured_ns = 5 * NS_PER_S + i * NS_PER_S / 30 + offset_ns - tremble_ns;
+
+		if (!pace_allows(&pace, captured_ns))
+			continue;
+		if (last_ns && captured_ns - last_ns > *ret_longest_gap_ns)
+			*ret_longest_gap_ns = captured_ns - last_ns;
+		last_ns = captured_ns;
+		passed++;
+	}
+	return passed;
+}
+
+static void no_limit_lets_all_through(void **state)
+{
+	uint64_t gap_ns;
+
+	(void)state;
+	assert_int_equal(count_passed(0, 10 * NS_PER_MS, &gap_ns), N_FRAMES);
+}
+
+static void a_limit_at_the_cameras_rate_loses_nothing_to_trembling(void **state)
+{
+	uint64_t gap_ns;
+
+	(void)state;
+	assert_int_equal(count_passed(30, 0, &gap_ns), N_FRAMES);
+	assert_int_equal(count_passed(30, 4 * NS_PER_MS, &gap_ns), N_FRAMES);
+	assert_int_equal(count_passed(31, 3 * NS_PER_MS, &gap_ns), N_FRAMES);
+	assert_int_equal(count_passed(60, 8 * NS_PER_MS, &gap_ns), N_FRAMES);
+}
+
+static void a_lower_limit_is_kept_evenly(void **state)
+{
+	uint64_t gap_ns;
+
+	(void)state;
+	assert_in_range(count_passed(10, NS_PER_MS, &gap_ns), 99, 101);
+	assert_in_range(gap_ns, 95 * NS_PER_MS, 105 * NS_PER_MS);
+	assert_in_range(count_passed(20, 0, &gap_ns), 199, 201);
+	assert_in_range(gap_ns, 60 * NS_PER_MS, 70 * NS_PER_MS);
+	assert_in_range(count_passed(1, NS_PER_MS, &gap_ns), 10, 11);
+	assert_in_range(gap_ns, 960 * NS_PER_MS, 1040 * NS_PER_MS);
+}
+
+static void a_gap_is_not_made_up_for(void **state)
+{
+	struct pace pace;
+
+	(void)state;
+	pace_init(&pace, 10);
+	assert_true(pace_allows(&pace, 5 * NS_PER_S));
+	assert_true(pace_allows(&pace, 8 * NS_PER_S));
+	assert_false(pace_allows(&pace, 8 * NS_PER_S + 30 * NS_PER_MS));
+	assert_false(pace_allows(&pace, 8 * NS_PER_S + 60 * NS_PER_MS));
+	assert_true(pace_allows(&pace, 8 * NS_PER_S + 100 * NS_PER_MS));
+}
+
+/* ---- parts ---- */
+
+static struct packet *make_packet(const char *data)
+{
+	struct packet *packet = calloc(1, sizeof *packet);
+
+	assert_non_null(packet);
+	atomic_init(&packet->refs, 1);
+	packet->data = (uint8_t *)strdup(data);
+	packet->length_bytes = strlen(data);
+	packet->captured_ns = clock_now_ns();
+	return packet;
+}
+
+/* A stream of one part, up to where its next begins, as text to free(). */
+static char *lay_out(enum part_layout layout)
+{
+	struct packet *packet = make_packet("JPEG");
+	struct part *part;
+	h2o_iovec_t bufs[1 + PART_IOVECS];
+	char *text = calloc(1, 512);
+	size_t n;
+
+	role_take(&role_server, NULL);
+	part = part_create(packet, 1);
+	packet_unref(packet);
+	bufs[0] = part_opening(layout);
+	n = 1 + part_lay_out(part, layout, bufs + 1);
+	for (size_t i = 0; i < n; i++)
+		strncat(text, bufs[i].base, bufs[i].len);
+	part_unref(part);
+	return text;
+}
+
+static void the_classic_layout_gives_a_length(void **state)
+{
+	char *text = lay_out(PART_CLASSIC);
+	unsigned long long seconds, microseconds;
+	int end = 0;
+
+	(void)state;
+	assert_int_equal(sscanf(text,
+				 "--boundarydonotcross\r\nContent-Type: image/jpeg\r\n"
+				 "Content-Length: 4\r\nX-Timestamp: %llu.%6llu\r\n\r\nJPEG\r\n%n",
+				 &seconds, &microseconds, &end),
+		2);
+	assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\nJPEG\r\n--boundarydonotcross\r\n");
+	free(text);
+}
+
+static void the_early_layout_sends_the_next_header_block_with_the_picture(void **state)
+{
+	char *text = lay_out(PART_EARLY);
+
+	(void)state;
+	assert_string_equal(text,
+		"--boundarydonotcross\r\nContent-Type: image/jpeg\r\n\r\n"
+		"JPEG\r\n--boundarydonotcross\r\nContent-Type: image/jpeg\r\n\r\n");
+	free(text);
+}
+
+static void a_part_keeps_its_packet_until_the_last_reference(void **state)
+{
+	struct packet *packet = make_packet("JPEG");
+	struct part *part;
+
+	(void)state;
+	role_take(&role_server, NULL);
+	part = part_create(packet, 1);
+	assert_int_equal(atomic_load(&packet->refs), 2);
+	part_unref(part_ref(part));
+	assert_int_equal(atomic_load(&packet->refs), 2);
+	part_unref(part);
+	assert_int_equal(atomic_load(&packet->refs), 1);
+	packet_unref(packet);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_address_leads_where_it_should),
+		cmocka_unit_test(mjpg_streamers_addresses_are_understood),
+		cmocka_unit_test(what_is_not_there_is_not_found),
+		cmocka_unit_test(known_arguments_are_read),
+		cmocka_unit_test(unknown_arguments_are_ignored),
+		cmocka_unit_test(bad_values_are_refused),
+		cmocka_unit_test(no_limit_lets_all_through),
+		cmocka_unit_test(a_limit_at_the_cameras_rate_loses_nothing_to_trembling),
+		cmocka_unit_test(a_lower_limit_is_kept_evenly),
+		cmocka_unit_test(a_gap_is_not_made_up_for),
+		cmocka_unit_test(the_classic_layout_gives_a_length),
+		cmocka_unit_test(the_early_layout_sends_the_next_header_block_with_the_picture),
+		cmocka_unit_test(a_part_keeps_its_packet_until_the_last_reference),
+	};
+
+	return cmocka_run_group_tests_name("server_parts", tests, NULL, NULL);
+}
