@@ -1,0 +1,141 @@
+/* A real Fanlight with two test pattern cameras, and a relay that listens on the way to it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { until } from './tap.js';
+
+const SETTINGS = `log-level = info
+
+[camera door]
+source = pattern
+size = 640x360
+fps = 15
+
+[camera garden]
+source = pattern
+size = 640x360
+fps = 15
+`;
+
+export class Fanlight {
+  #program;
+  #folder;
+  #child;
+  #log;
+  #ports = { http: 0, https: 0 };
+
+  constructor(program) {
+    this.#program = program;
+  }
+
+  /* Start; again after stop(), on the same ports. */
+  async start() {
+    this.#folder ??= await mkdtemp(path.join(tmpdir(), 'fanlight-browser-'));
+    const settings = path.join(this.#folder, 'fanlight.conf');
+
+    await writeFile(settings, SETTINGS);
+    this.#log = '';
+    this.#child = spawn(this.#program, ['--config', settings, '--state-dir', this.#folder,
+      '--http', `127.0.0.1:${this.#ports.http}`, '--https', `127.0.0.1:${this.#ports.https}`],
+      { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child.stderr.setEncoding('utf8').on('data', (text) => this.#log += text);
+    await until('the URLs in the log', () => {
+      if (!this.#isRunning())
+        throw new Error(`fanlight ended:\n${this.#log}`);
+      return ['http', 'https'].every((scheme) => this.#readPort(scheme));
+    });
+  }
+
+  /* Stop as a service manager would. */
+  async stop() {
+    if (!this.#isRunning())
+      throw new Error(`fanlight does not run:\n${this.#log}`);
+    const gone = once(this.#child, 'exit');
+
+    this.#child.kill('SIGTERM');
+    const [code, signal] = await gone;
+    if (code !== 0)
+      throw new Error(`fanlight ended with ${code ?? signal}:\n${this.#log}`);
+  }
+
+  /* Whatever the tests left of it. */
+  async remove() {
+    if (this.#isRunning())
+      this.#child.kill('SIGKILL');
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  url(scheme) {
+    return `${scheme}://127.0.0.1:${this.#ports[scheme]}/`;
+  }
+
+  port(scheme) {
+    return this.#ports[scheme];
+  }
+
+  /* The clients that /state tells of, all cameras together. */
+  async clients() {
+    const state = await (await fetch(`${this.url('http')}state`)).json();
+
+    return state.cameras.flatMap((camera) => camera.clients);
+  }
+
+  async hasClients(n) {
+    await until(`${n} clients in /state`, async () => (await this.clients()).length === n);
+  }
+
+  #isRunning() {
+    return this.#child && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  #readPort(scheme) {
+    const url = new RegExp(`\\b${scheme}://127\\.0\\.0\\.1:(\\d+)`).exec(this.#log);
+
+    if (url)
+      this.#ports[scheme] = Number(url[1]);
+    return url;
+  }
+}
+
+/* A port of 127.0.0.1 that leads to another one; what is said through it is kept. */
+export class Relay {
+  asked = '';
+  answered = '';
+  #server;
+  #sockets = new Set();
+
+  async open(port) {
+    this.#server = net.createServer((client) => {
+      const upstream = net.connect(port, '127.0.0.1');
+
+      client.on('data', (bytes) => this.asked += bytes.toString('latin1'));
+      upstream.on('data', (bytes) => this.answered += bytes.toString('latin1'));
+      for (const [socket, other] of [[client, upstream], [upstream, client]]) {
+        this.#sockets.add(socket);
+        socket.on('error', () => other.destroy());
+        socket.on('close', () => other.destroy());
+        socket.pipe(other);
+      }
+    });
+    await once(this.#server.listen(0, '127.0.0.1'), 'listening');
+  }
+
+  url() {
+    return `http://127.0.0.1:${this.#server.address().port}/`;
+  }
+
+  /* Cut every connection there is; new ones are welcome. */
+  cut() {
+    this.#sockets.forEach((socket) => socket.destroy());
+    this.#sockets.clear();
+  }
+
+  close() {
+    this.#server?.close();
+    this.cut();
+  }
+}
