@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Debian's stock kernel, made ready for a guest that lives on the host's own root.
+
+The linux-image package is downloaded and unpacked, never installed, into a cache of this user:
+DIR/vmlinux (a plain ELF file, which QEMU starts without firmware or decompressor), DIR/lib/modules
+and DIR/initrd. Run as a program it prints DIR; once that is made, nothing is downloaded again.
+"""
+import gzip
+import lzma
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+CACHE = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'fanlight' / 'vm'
+INIT = Path(__file__).with_name('init')
+
+# What cameras, screens and a root over 9p can need; the whole package would be four times as big.
+WANTED = re.compile(r'\./(boot/vmlinuz-.*|lib/modules/[^/]+/(modules\..*|kernel/('
+                    r'(arch|crypto|fs|lib|mm|net/9p|'
+                    r'drivers/(char|dma-buf|i2c|media|usb|video|virtio))/.*|'
+                    r'drivers/gpu/drm/((display|tiny|virtio)/)?[^/]*)))')
+
+ROOT_MODULES = ('virtio_pci', '9pnet_virtio', '9p', 'overlay')
+
+
+class Unavailable(Exception):
+    """No kernel can be had here; the text says why."""
+
+
+def output_of(*command):
+    try:
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as why:
+        raise Unavailable(why) from why
+
+
+def image_package():
+    """The package with the kernel that linux-image-amd64 stands for."""
+    depends = output_of('apt-cache', 'depends', 'linux-image-amd64')
+    found = re.search(r'Depends: (linux-image-\d\S*)', depends)
+    if not found:
+        raise Unavailable('apt knows no linux-image-amd64; the guest needs its kernel')
+    return found[1]
+
+
+def unpack(package, directory):
+    with tempfile.TemporaryDirectory() as download:
+        # apt's unprivileged helper cannot write here and says so at length.
+        result = subprocess.run(['apt-get', '-qq', 'download', package], cwd=download,
+                                stderr=subprocess.PIPE, text=True)
+        if result.returncode:
+            raise Unavailable(f'cannot download {package}: {result.stderr.strip()}')
+        deb = next(Path(download).glob('*.deb'))
+        with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', deb], stdout=subprocess.PIPE) as dpkg:
+            with tarfile.open(fileobj=dpkg.stdout, mode='r|') as tar:
+                for member in tar:
+                    if member.isfile() and WANTED.fullmatch(member.name):
+                        tar.extract(member, directory)
+
+
+def decompress(vmlinuz):
+    """The ELF kernel within a bzImage; its setup header says where (Linux' x86 boot protocol)."""
+    setup_sectors = vmlinuz[0x1f1]
+    offset, length = struct.unpack_from('<II', vmlinuz, 0x248)
+    offset += (setup_sectors + 1) * 512
+    payload = vmlinuz[offset:offset + length]
+    if payload.startswith(b'\xfd7zXZ'):
+        return lzma.LZMADecompressor().decompress(payload)  # stops before the size that follows
+    tools = {b'\x1f\x8b': 'gzip', b'\x28\xb5\x2f\xfd': 'zstd', b'\x02\x21\x4c\x18': 'lz4'}
+    for magic, tool in tools.items():
+        if payload.startswith(magic):
+            return subprocess.run([tool, '-dc'], input=payload[:-4], check=True,
+                                  stdout=subprocess.PIPE).stdout
+    raise Unavailable('the kernel is compressed in an unknown way')
+
+
+def initrd(directory, version):
+    """busybox, the modules that reach the host's root, and our init."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        for folder in ('bin', 'dev', 'proc', 'sys', 'modules', 'newroot'):
+            (root / folder).mkdir()
+        shutil.copy('/bin/busybox', root / 'bin')
+        shutil.copy(INIT, root / 'init')
+        (root / 'init').chmod(0o755)
+        order = []
+        for module in ROOT_MODULES:
+            for line in output_of('modprobe', '-d', directory, '-S', version,
+                                  '--show-depends', module).splitlines():
+                verb, _, path = line.strip().partition(' ')
+                if verb == 'insmod' and Path(path).name not in order:
+                    order.append(Path(path).name)
+                    shutil.copy(path, root / 'modules')
+        (root / 'modules' / 'order').write_text('\n'.join(order) + '\n')
+        files = '\n'.join(str(path.relative_to(root)) for path in [root, *root.rglob('*')])
+        archive = subprocess.run(['cpio', '--quiet', '-o', '-H', 'newc'], cwd=root, check=True,
+                                 input=files.encode(), stdout=subprocess.PIPE).stdout
+    return gzip.compress(archive, 1)
+
+
+def make(package, directory):
+    unpack(package, directory)
+    version = next((directory / 'lib' / 'modules').iterdir()).name
+    subprocess.run(['depmod', '-b', directory, version], check=True)
+    vmlinuz = next((directory / 'boot').iterdir())
+    (directory / 'vmlinux').write_bytes(decompress(vmlinuz.read_bytes()))
+    vmlinuz.unlink()
+    (directory / 'initrd').write_bytes(initrd(directory, version))
+
+
+def ready():
+    """The newest kernel in the cache, or None."""
+    kernels = [path.parent for path in CACHE.glob('linux-image-*/initrd')]
+    return max(kernels, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def prepare():
+    """The directory of a kernel that is ready to boot; made if there is none."""
+    directory = ready()
+    if not directory:
+        package = image_package()
+        directory = CACHE / package
+        print(f'kernel.py: unpacking {package}, which runs in the test guest, into {CACHE}',
+              file=sys.stderr)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as name:
+            made = Path(name) / package
+            made.mkdir()
+            make(package, made)
+            made.rename(directory)  # whole or not at all
+    if (directory / 'initrd').stat().st_mtime < INIT.stat().st_mtime:
+        version = next((directory / 'lib' / 'modules').iterdir()).name
+        (directory / 'initrd').write_bytes(initrd(directory, version))
+    return directory
+
+
+if __name__ == '__main__':
+    try:
+        print(prepare())
+    except Unavailable as why:
+        sys.exit(f'kernel.py: {why}')

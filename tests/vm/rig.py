@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Run a command in a QEMU guest with Debian's stock kernel and this machine's own root.
+
+    rig.py [--timeout SECONDS] [--] COMMAND...
+
+The guest sees this machine's files read-only, forgets what it changes, has no network but
+loopback, and shares one folder with us as /out. What the command prints, TAP for meson, is printed
+here; its exit code is ours. A guest that hangs is killed and fails.
+"""
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import kernel
+
+BOOT_ID = Path('/proc/sys/kernel/random/boot_id')
+KVM_PROOF_SECONDS = 6  # a kernel without a root panics within one second under KVM
+
+
+def kvm_works(vmlinux):
+    """Does a kernel really boot on /dev/kvm? A nested one may open and then never run."""
+    if not os.access('/dev/kvm', os.R_OK | os.W_OK):
+        return False
+    command = ['qemu-system-x86_64', '-accel', 'kvm', *machine('host'), '-serial', 'stdio',
+               '-kernel', str(vmlinux), '-append', 'console=ttyS0 panic=-1']
+    try:
+        proof = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, timeout=KVM_PROOF_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return b'Kernel panic' in proof.stdout
+
+
+def accelerator(directory):
+    """QEMU's options for the fastest way to run here, found once a boot of this machine."""
+    known = directory.with_name('accelerator')
+    boot = BOOT_ID.read_text().strip()
+    try:
+        seen, kind = known.read_text().split()
+    except (OSError, ValueError):
+        seen = kind = None
+    if seen != boot:
+        kind = 'kvm' if kvm_works(directory / 'vmlinux') else 'tcg'
+        known.write_text(f'{boot} {kind}\n')
+    if kind == 'kvm':
+        return ['-accel', 'kvm', *machine('host')]
+    # A newer model has AVX, which is slower to emulate than what it replaces.
+    return ['-accel', 'tcg,thread=multi', *machine('Nehalem')]
+
+
+def machine(cpu):
+    return ['-M', 'q35', '-cpu', cpu, '-smp', '2', '-m', '2048', '-nic', 'none', '-vga', 'none',
+            '-display', 'none', '-monitor', 'none', '-no-reboot']
+
+
+def write_script(out, directory, command):
+    """What the guest's init runs; modules come from the cache, not from the host's kernel."""
+    version = next((directory / 'lib' / 'modules').iterdir())
+    path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+    (out / 'run').write_text(
+        'stty -F /dev/ttyS1 raw\n'
+        f'export PATH={path} HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1\n'
+        'mkdir -p /lib/modules\n'
+        f'[ -e /lib/modules/{version.name} ] || ln -s {shlex.quote(str(version))} /lib/modules/\n'
+        f'cd {shlex.quote(os.getcwd())} && exec {shlex.join(command)}\n')
+
+
+def boot(directory, out, seconds):
+    """Run the guest until it ends; True if it did so by itself."""
+    command = ['qemu-system-x86_64', *accelerator(directory),
+               '-kernel', str(directory / 'vmlinux'), '-initrd', str(directory / 'initrd'),
+               '-append', 'console=ttyS0 quiet panic=-1 mitigations=off',
+               '-serial', f'file:{out}/console', '-serial', 'stdio']
+    for tag, options in (('host', 'path=/,readonly=on,multidevs=remap'), ('out', f'path={out}')):
+        command += ['-fsdev', f'local,id={tag},security_model=none,{options}',
+                    '-device', f'virtio-9p-pci,fsdev={tag},mount_tag={tag}']
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as qemu:
+        limit = threading.Timer(seconds, qemu.kill)
+        limit.start()
+        for line in qemu.stdout:
+            sys.stdout.write(line.decode(errors='replace').rstrip('\r\n') + '\n')
+            sys.stdout.flush()
+        limit.cancel()
+        return qemu.wait() == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument('--timeout', type=float, default=300)
+    parser.add_argument('command', nargs='+')
+    args = parser.parse_args()
+    try:
+        directory = kernel.prepare()
+    except kernel.Unavailable as why:
+        print(f'Bail out! {why}')
+        return 1
+
+    with tempfile.TemporaryDirectory(prefix='fanlight-vm-') as name:
+        out = Path(name)
+        write_script(out, directory, args.command)
+        ended = boot(directory, out, args.timeout)
+        try:
+            return int((out / 'status').read_text())
+        except (OSError, ValueError):
+            console = out / 'console'
+            for line in console.read_text(errors='replace').splitlines()[-40:]:
+                print(f'# {line}')
+            print('Bail out! the guest', 'died' if ended else
+                  f'was not done within {args.timeout:.0f} s')
+            return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
