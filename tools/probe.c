@@ -322,10 +322,10 @@ static int report(const char *name, const struct viewer *viewers, size_t n, doub
 			fprintf(stderr, "%s viewer %zu: %s\n", name, i + 1, viewers[i].failure);
 	}
 	qsort(all.us, all.n, sizeof *all.us, by_age);
-	printf("%-5s %4zu viewers  %6.1f fps each  %8.1f KB/s each  age p50 %.1f  p95 %.1f  p99 %.1f  "
-	       "max %.1f ms  older after newer %llu\n",
+	printf("%-5s %4zu viewers  %5.1f fps each  %6.1f KB a frame  age p50 %.1f  p95 %.1f  "
+	       "p99 %.1f  max %.1f ms  older after newer %llu\n",
 		name, n, (double)frames / (double)n / seconds,
-		(double)bytes / (double)n / seconds / 1000, percentile_ms(&all, .5),
+		frames ? (double)bytes / (double)frames / 1000 : 0, percentile_ms(&all, .5),
 		percentile_ms(&all, .95), percentile_ms(&all, .99), percentile_ms(&all, 1),
 		(unsigned long long)backwards);
 	free(all.us);
