@@ -128,6 +128,8 @@ ON_CAPTURE static int capture_frames(struct pipeline *p, uint64_t silent_ns)
 		heard_ns = slot->dequeued_ns;
 		stat_add(&p->stats.captured, 1);
 		stat_set(&p->stats.last_captured_ns, slot->captured_ns);
+		histogram_record_span(
+			&p->stats.capture_to_dequeue, slot->captured_ns, slot->dequeued_ns);
 
 		/* Opening proves little: a grabber without a signal opens, too. */
 		if (!p->now.online) {
@@ -135,6 +137,9 @@ ON_CAPTURE static int capture_frames(struct pipeline *p, uint64_t silent_ns)
 			log_online(p);
 		}
 		slot = exchange_publish(&p->frames);
+		/* What nobody wants is not taken, and not lost. */
+		if (exchange_has_replaced(&p->frames) && demand_exists(&p->demand))
+			stat_add(&p->stats.dropped_encoder_busy, 1);
 		err = return_loan(p, slot);
 		if (err < 0)
 			return err;
@@ -225,6 +230,24 @@ static void *capture_loop(void *context)
 
 /* ---- encode ---- */
 
+/* Count a frame that was encoded, and its times, or why it could not be. */
+ON_ENCODE static void count_encoded(struct pipeline *p, const struct packet *packet, int err)
+{
+	struct camera_stats *stats = &p->stats;
+
+	if (err == -EBADMSG) {
+		stat_add(&stats->dropped_corrupt, 1);
+	} else if (err < 0) {
+		stat_add(&stats->dropped_encode, 1);
+	} else {
+		stat_add(&stats->encoded, 1);
+		histogram_record_span(
+			&stats->dequeue_to_encode, packet->dequeued_ns, packet->encode_begin_ns);
+		histogram_record_span(
+			&stats->encode, packet->encode_begin_ns, packet->encode_end_ns);
+	}
+}
+
 /* Make the packet of one frame. Returns 0 or a negative errno, counted. */
 ON_ENCODE static int encode_frame(
 	struct pipeline *p, const struct frame *frame, struct packet *packet)
@@ -248,12 +271,7 @@ ON_ENCODE static int encode_frame(
 	packet->encode_end_ns = clock_now_ns();
 
 count:
-	if (!err)
-		stat_add(&p->stats.encoded, 1);
-	else if (err == -EBADMSG)
-		stat_add(&p->stats.dropped_corrupt, 1);
-	else
-		stat_add(&p->stats.dropped_encode, 1);
+	count_encoded(p, packet, err);
 	return err;
 }
 
@@ -281,6 +299,8 @@ ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame 
 	slot = exchange_slot(&p->packets);
 	*slot = packet;
 	slot = exchange_publish(&p->packets);
+	if (exchange_has_replaced(&p->packets))
+		stat_add(&p->stats.dropped_server_busy, 1);
 	packet_unref(*slot);
 	*slot = NULL;
 }

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
+
 typedef _Atomic uint64_t stat_counter;
 
 static inline void stat_add(stat_counter *counter, uint64_t n)
@@ -34,13 +36,17 @@ struct camera_stats {
 	stat_counter dropped_stale;    /* whole, but a newer one was ready: requeued unseen */
 	stat_counter dropped_lost;     /* gaps in the camera's own sequence */
 	stat_counter dropped_error;    /* flagged as bad by the driver, or of an impossible size */
-	stat_counter opened;           /* times the camera was opened */
-	stat_counter lost;             /* times it went away or failed after that */
+	stat_counter dropped_encoder_busy; /* wanted, but a newer one came before it was encoded */
+	stat_counter opened;               /* times the camera was opened */
+	stat_counter lost;                 /* times it went away or failed after that */
+	struct histogram capture_to_dequeue;
 
 	/* encode */
-	stat_counter encoded;         /* packets published */
-	stat_counter dropped_corrupt; /* camera JPEGs that no decoder could use */
-	stat_counter dropped_encode;  /* libjpeg refused, or no memory for the packet */
+	stat_counter encoded;             /* packets published */
+	stat_counter dropped_corrupt;     /* camera JPEGs that no decoder could use */
+	stat_counter dropped_encode;      /* libjpeg refused, or no memory for the packet */
+	stat_counter dropped_server_busy; /* encoded, but a newer one came before it was served */
+	struct histogram dequeue_to_encode, encode;
 };
 
 #endif

@@ -29,6 +29,7 @@ int exchange_init(struct exchange *ex, void *slots, size_t slot_bytes)
 	ex->slots = slots;
 	ex->slot_bytes = slot_bytes;
 	ex->writer_index = 0;
+	ex->replaced = false;
 	atomic_init(&ex->middle, 1);
 	ex->reader_index = 2;
 	ex->returned_fd = -1;
@@ -70,9 +71,15 @@ static unsigned swap_writer(struct exchange *ex, unsigned flags)
 
 void *exchange_publish(struct exchange *ex)
 {
-	if (!(swap_writer(ex, FRESH) & FRESH))
+	ex->replaced = swap_writer(ex, FRESH) & FRESH;
+	if (!ex->replaced)
 		fd_signal(ex->fresh_fd);
 	return exchange_slot(ex);
+}
+
+bool exchange_has_replaced(const struct exchange *ex)
+{
+	return ex->replaced;
 }
 
 bool exchange_take(struct exchange *ex, void **ret_slot)

@@ -34,6 +34,7 @@ struct exchange {
 	int returned_fd; /* reader signals that it answered a recall, writer waits */
 
 	alignas(64) unsigned writer_index; /* writer thread */
+	bool replaced;                     /* writer thread */
 	alignas(64) atomic_uint middle;    /* both: slot index and flags */
 	alignas(64) unsigned reader_index; /* reader thread */
 };
@@ -56,6 +57,9 @@ ANY_THREAD void *exchange_slot(struct exchange *ex);
  * carrying what it held before.
  */
 ANY_THREAD void *exchange_publish(struct exchange *ex);
+
+/* Writer: whether the last publication replaced one that the reader had not taken. */
+ANY_THREAD bool exchange_has_replaced(const struct exchange *ex);
 
 /*
  * Reader: take the newest publication. True, and *ret_slot is the reader's until the next take;

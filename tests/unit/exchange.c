@@ -240,6 +240,21 @@ static void life_goes_on_after_a_recall(void **state)
 	tear_down(f);
 }
 
+static void a_publication_that_nobody_took_is_noticed(void **state)
+{
+	struct fixture *f = set_up();
+
+	(void)state;
+	(void)publish(f, 1);
+	assert_false(exchange_has_replaced(&f->ex));
+	(void)publish(f, 2);
+	assert_true(exchange_has_replaced(&f->ex));
+	assert_int_equal(take(f), 2);
+	(void)publish(f, 3);
+	assert_false(exchange_has_replaced(&f->ex));
+	tear_down(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +268,7 @@ int main(void)
 		cmocka_unit_test(recall_wakes_a_reader_that_left_a_frame),
 		cmocka_unit_test(recall_brings_everything_back),
 		cmocka_unit_test(life_goes_on_after_a_recall),
+		cmocka_unit_test(a_publication_that_nobody_took_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
