@@ -31,10 +31,12 @@ void meter_update(struct meter *meter, uint64_t count, uint64_t now_ns)
 
 ON_SERVER static void publish(struct feed *feed, struct packet *packet)
 {
-	uint64_t now_ns = clock_now_ns();
+	uint64_t now_ns;
 
 	part_unref(feed->newest);
 	feed->newest = part_create(packet, ++feed->serial);
+	now_ns = feed->newest->published_ns;
+	histogram_record_span(&feed->encode_to_publish, packet->encode_end_ns, now_ns);
 	stage_update(&feed->capture_to_dequeue, packet->captured_ns, packet->dequeued_ns);
 	stage_update(&feed->wait, packet->dequeued_ns, packet->encode_begin_ns);
 	stage_update(&feed->encode, packet->encode_begin_ns, packet->encode_end_ns);

@@ -30,6 +30,17 @@ struct stage {
 	double last_ms, average_ms;
 };
 
+/* How viewers speak to us. */
+enum protocol { PROTOCOL_HTTP_1_0, PROTOCOL_HTTP_1_1, PROTOCOL_HTTP_2, PROTOCOLS };
+
+/* What the streams of one protocol were sent, of one camera, since start. */
+struct traffic {
+	uint64_t frames;  /* that the kernel has taken */
+	uint64_t bytes;   /* that were handed to libh2o */
+	uint64_t skipped; /* frames that were not sent because a newer one came */
+	struct histogram publish_to_sent, capture_to_sent; /* until the kernel had all of it */
+};
+
 struct feed {
 	/* constant */
 	struct server *server;
@@ -45,6 +56,9 @@ struct feed {
 	h2o_linklist_t snapshots;           /* struct snapshot that wait */
 	struct meter captured, encoded;
 	struct stage capture_to_dequeue, wait, encode, publish, total;
+	struct histogram encode_to_publish, publish_to_send;
+	struct traffic traffic[PROTOCOLS];
+	uint64_t snapshots_sent;
 };
 
 struct server {
@@ -57,6 +71,7 @@ struct server {
 	SSL_CTX *ssl;      /* NULL without https */
 	int stop_fd;       /* server_stop() signals it */
 	int stop_watch_fd; /* its duplicate, -1 once the loop has it */
+	uint64_t created_ns;
 	h2o_globalconf_t config;
 
 	/* server thread */
@@ -70,6 +85,7 @@ struct server {
 	struct log_limit accept_faults;
 	h2o_timeout_entry_t tick;  /* once a second */
 	h2o_timeout_entry_t pause; /* of accepting, when there are no fds left */
+	uint64_t created_wall_ns;  /* since 1970, by the clock when metrics were first asked for */
 };
 
 /* ---- feed.c ---- */
@@ -129,6 +145,9 @@ ON_SERVER void streams_tick(struct feed *feed, uint64_t now_ns);
 /* End every stream, those that are sending as soon as they have. */
 ON_SERVER void streams_stop(struct feed *feed);
 
+/* "h2", "http/1.1" or "http/1.0". */
+ANY_THREAD const char *stream_protocol_name(enum protocol protocol);
+
 /* ---- snapshot.c ---- */
 
 /* Prepare the timer of those that wait. */
@@ -146,5 +165,9 @@ ON_SERVER void snapshots_stop(struct feed *feed);
 
 ON_SERVER void state_serve(struct server *server, h2o_req_t *req);
 ON_SERVER void health_serve(struct server *server, h2o_req_t *req);
+
+/* ---- metrics.c ---- */
+
+ON_SERVER void metrics_serve(struct server *server, h2o_req_t *req);
 
 #endif

@@ -36,4 +36,19 @@ ANY_THREAD static inline bool pace_allows(struct pace *pace, uint64_t captured_n
 	return true;
 }
 
+/*
+ * How many of the frames that were passed over since the last one, up to this captured_ns, should
+ * have gone through; to be asked before pace_allows() is.
+ */
+ANY_THREAD static inline uint64_t pace_skipped(
+	const struct pace *pace, uint64_t captured_ns, uint64_t passed)
+{
+	uint64_t due;
+
+	if (!pace->interval_ns)
+		return passed;
+	due = captured_ns > pace->due_ns ? (captured_ns - pace->due_ns) / pace->interval_ns : 0;
+	return due < passed ? due : passed;
+}
+
 #endif

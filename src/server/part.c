@@ -15,6 +15,8 @@ struct part *part_create(struct packet *packet, uint64_t serial)
 	part->refs = 1;
 	part->packet = packet_ref(packet);
 	part->serial = serial;
+	part->published_ns = clock_now_ns();
+	part->begun = false;
 	(void)snprintf(part->timestamp, sizeof part->timestamp, "%llu.%06llu",
 		(unsigned long long)(wall_us / 1000000), (unsigned long long)(wall_us % 1000000));
 	part->header_bytes = (size_t)snprintf(part->header, sizeof part->header,

@@ -15,6 +15,7 @@
 #ifndef FANLIGHT_SERVER_PART_H
 #define FANLIGHT_SERVER_PART_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <h2o.h>
@@ -31,8 +32,10 @@ enum part_layout { PART_CLASSIC, PART_EARLY };
 struct part {
 	unsigned refs; /* the server thread's own */
 	struct packet *packet;
-	uint64_t serial;    /* counts a camera's parts from 1 */
-	char timestamp[32]; /* wall clock of the capture, seconds.microseconds */
+	uint64_t serial;       /* counts a camera's parts from 1 */
+	uint64_t published_ns; /* CLOCK_MONOTONIC, when the server had it */
+	bool begun;            /* the first send of it has */
+	char timestamp[32];    /* wall clock of the capture, seconds.microseconds */
 	char header[PART_HEADER_BYTES];
 	size_t header_bytes;
 };

@@ -143,6 +143,8 @@ static int parse_path(h2o_iovec_t path, const struct server_camera *cameras, siz
 		request->route = ROUTE_STATE;
 	else if (is(first, "healthz"))
 		request->route = ROUTE_HEALTH;
+	else if (is(first, "metrics"))
+		request->route = ROUTE_METRICS;
 	return 0;
 }
 

@@ -18,6 +18,7 @@ enum route {
 	ROUTE_SNAPSHOT,
 	ROUTE_STATE,
 	ROUTE_HEALTH,
+	ROUTE_METRICS,
 };
 
 struct request {

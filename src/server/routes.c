@@ -147,6 +147,9 @@ ON_SERVER static void serve(
 	case ROUTE_HEALTH:
 		health_serve(server, req);
 		break;
+	case ROUTE_METRICS:
+		metrics_serve(server, req);
+		break;
 	}
 }
 

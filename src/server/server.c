@@ -306,6 +306,7 @@ int server_create(const struct server_config *config, const struct server_camera
 	if (!server)
 		return -ENOMEM;
 	server->stop_fd = server->stop_watch_fd = -1;
+	server->created_ns = clock_now_ns();
 	configure(server);
 	err = create_feeds(server, cameras, n);
 	if (err < 0)

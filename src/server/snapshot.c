@@ -62,6 +62,7 @@ ON_SERVER static void send_part(struct snapshot *snapshot, struct part *part)
 
 	end_wait(snapshot);
 	snapshot->part = part_ref(part);
+	snapshot->feed->snapshots_sent++;
 
 	reply_live_headers(req);
 	reply_header(req, "ETag", etag);

@@ -55,11 +55,13 @@ static json_t *json_counter(const stat_counter *counter)
 
 static json_t *json_drops(const struct camera_stats *stats)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "stale", json_counter(&stats->dropped_stale),
-		"lost", json_counter(&stats->dropped_lost), "error",
-		json_counter(&stats->dropped_error), "corrupt",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "stale",
+		json_counter(&stats->dropped_stale), "lost", json_counter(&stats->dropped_lost),
+		"error", json_counter(&stats->dropped_error), "encoder_busy",
+		json_counter(&stats->dropped_encoder_busy), "corrupt",
 		json_counter(&stats->dropped_corrupt), "encode",
-		json_counter(&stats->dropped_encode));
+		json_counter(&stats->dropped_encode), "server_busy",
+		json_counter(&stats->dropped_server_busy));
 }
 
 /* Out of memory, the key is missing. */
@@ -82,15 +84,10 @@ static json_t *json_stages(const struct feed *feed)
 		json_stage(&feed->total));
 }
 
-static const char *protocol_name(int version)
-{
-	return version >= 0x200 ? "h2" : version == 0x100 ? "http/1.0" : "http/1.1";
-}
-
 ON_SERVER static json_t *json_client(const struct stream *stream)
 {
 	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "address", stream->address,
-		"protocol", protocol_name(stream->req->version), "layout",
+		"protocol", stream_protocol_name(stream->protocol), "layout",
 		stream->layout == PART_EARLY ? "early" : "classic", "fps",
 		json_rounded(stream->rate.per_second), "frames", (json_int_t)stream->frames,
 		"bytes", (json_int_t)stream->bytes, "frame_age_ms",

@@ -47,11 +47,15 @@ ON_SERVER static h2o_iovec_t format_extra_header(struct stream *stream, const st
 ON_SERVER static struct part *choose_part(struct stream *stream)
 {
 	struct part *newest = stream->feed->newest;
+	uint64_t captured_ns, passed;
 
 	if (!newest || newest->serial == stream->seen)
 		return NULL;
+	captured_ns = newest->packet->captured_ns;
+	passed = newest->serial - stream->seen - 1;
 	stream->seen = newest->serial;
-	return pace_allows(&stream->pace, newest->packet->captured_ns) ? newest : NULL;
+	stream->traffic->skipped += pace_skipped(&stream->pace, captured_ns, passed);
+	return pace_allows(&stream->pace, captured_ns) ? newest : NULL;
 }
 
 ON_SERVER static void end_stream(struct stream *stream)
@@ -60,6 +64,28 @@ ON_SERVER static void end_stream(struct stream *stream)
 
 	stream->sending = true;
 	h2o_send(stream->req, &closing, 1, H2O_SEND_STATE_FINAL);
+}
+
+/* The first send of a part begins. */
+ON_SERVER static void note_send(struct feed *feed, struct part *part)
+{
+	if (part->begun)
+		return;
+	part->begun = true;
+	histogram_record_span(&feed->publish_to_send, part->published_ns, clock_now_ns());
+}
+
+/* The kernel has taken all of a stream's part. */
+ON_SERVER static void note_sent(struct stream *stream)
+{
+	const struct part *part = stream->part;
+	uint64_t captured_ns = part->packet->captured_ns, now_ns = clock_now_ns();
+
+	stream->frames++;
+	stream->age_ns = now_ns - captured_ns;
+	stream->traffic->frames++;
+	histogram_record_span(&stream->traffic->publish_to_sent, part->published_ns, now_ns);
+	histogram_record_span(&stream->traffic->capture_to_sent, captured_ns, now_ns);
 }
 
 /* Send what there is to send; the stream is idle. */
@@ -76,14 +102,17 @@ ON_SERVER static void send_next(struct stream *stream)
 		size_t header = n;
 
 		stream->part = part_ref(part);
+		note_send(stream->feed, part);
 		n += part_lay_out(part, stream->layout, bufs + n);
 		if (stream->extra_headers && stream->layout == PART_CLASSIC)
 			bufs[header] = format_extra_header(stream, part);
 	}
 	if (!n)
 		return;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		stream->bytes += bufs[i].len;
+		stream->traffic->bytes += bufs[i].len;
+	}
 	stream->sending = true;
 	h2o_send(stream->req, bufs, n, H2O_SEND_STATE_IN_PROGRESS);
 }
@@ -94,10 +123,8 @@ ON_SERVER static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 	struct stream *stream = (struct stream *)generator;
 
 	(void)req;
-	if (stream->part) {
-		stream->frames++;
-		stream->age_ns = clock_now_ns() - stream->part->packet->captured_ns;
-	}
+	if (stream->part)
+		note_sent(stream);
 	part_unref(stream->part);
 	stream->part = NULL;
 	stream->sending = false;
@@ -131,6 +158,20 @@ ON_SERVER static enum part_layout guess_layout(const h2o_req_t *req)
 	return value.len >= 5 && !memcmp(value.base, "image", 5) ? PART_EARLY : PART_CLASSIC;
 }
 
+ON_SERVER static enum protocol protocol_of(const h2o_req_t *req)
+{
+	if (req->version >= 0x200)
+		return PROTOCOL_HTTP_2;
+	return req->version == 0x100 ? PROTOCOL_HTTP_1_0 : PROTOCOL_HTTP_1_1;
+}
+
+const char *stream_protocol_name(enum protocol protocol)
+{
+	static const char *const names[PROTOCOLS] = {"http/1.0", "http/1.1", "h2"};
+
+	return names[protocol];
+}
+
 /* ADDRESS:PORT of the client, for /state. */
 ON_SERVER static void format_address(struct stream *stream)
 {
@@ -152,14 +193,19 @@ ON_SERVER static struct stream *create_stream(
 	struct feed *feed, h2o_req_t *req, const struct request *request)
 {
 	struct stream *stream = h2o_mem_alloc_shared(&req->pool, sizeof *stream, dispose_stream);
+	enum protocol protocol = protocol_of(req);
 
 	*stream = (struct stream){
 		.generator = {.proceed = on_proceed},
 		.feed = feed,
 		.req = req,
 		.id = ++feed->server->last_stream_id,
+		.protocol = protocol,
+		.traffic = &feed->traffic[protocol],
 		.layout = request->layout_chosen ? request->layout : guess_layout(req),
 		.extra_headers = request->extra_headers,
+		/* The newest may be sent; what was before is not missed. */
+		.seen = feed->newest ? feed->serial - 1 : 0,
 		.rate = {.at_ns = clock_now_ns()},
 	};
 	format_address(stream);

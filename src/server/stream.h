@@ -12,6 +12,8 @@ struct stream {
 	struct feed *feed;
 	h2o_req_t *req;
 	uint64_t id;
+	enum protocol protocol;
+	struct traffic *traffic; /* all of this protocol's */
 	enum part_layout layout;
 	bool extra_headers;
 	struct pace pace;

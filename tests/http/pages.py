@@ -45,7 +45,7 @@ class Pages(server.Case):
 
     def test_other_methods_are_405_with_those_allowed(self):
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):
-            for path in ("/", "/stream", "/snapshot", "/state", "/healthz"):
+            for path in ("/", "/stream", "/snapshot", "/state", "/healthz", "/metrics"):
                 status, headers, _ = self.fanlight.get(path, "Content-Length: 0", method=method)
                 self.assertEqual((status, headers["allow"]), (405, "GET, HEAD"))
 
@@ -97,7 +97,8 @@ class Pages(server.Case):
         self.assertEqual(camera["source"], "pattern")
         self.assertEqual((camera["online"], camera["reason"]), (True, ""))
         self.assertEqual(camera["fps"], 30)
-        self.assertEqual(set(camera["drops"]), {"stale", "lost", "error", "corrupt", "encode"})
+        self.assertEqual(set(camera["drops"]), {"stale", "lost", "error", "encoder_busy",
+                                                "corrupt", "encode", "server_busy"})
         self.assertLessEqual({"capture_to_dequeue", "wait", "encode", "total"},
                              set(camera["stages_ms"]))
         self.assertGreater(camera["stages_ms"]["encode"]["last"], 0)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "server/exposition.h"
 #include "server/pace.h"
 #include "server/part.h"
 #include "server/request.h"
@@ -49,6 +50,7 @@ static void every_address_leads_where_it_should(void **state)
 	assert_route("/back/snapshot", "", ROUTE_SNAPSHOT, 1);
 	assert_route("/state", "", ROUTE_STATE, 0);
 	assert_route("/healthz", "", ROUTE_HEALTH, 0);
+	assert_route("/metrics", "", ROUTE_METRICS, 0);
 }
 
 static void mjpg_streamers_addresses_are_understood(void **state)
@@ -193,6 +195,24 @@ static void a_gap_is_not_made_up_for(void **state)
 	assert_true(pace_allows(&pace, 8 * NS_PER_S + 100 * NS_PER_MS));
 }
 
+static void only_frames_that_were_wanted_count_as_skipped(void **state)
+{
+	struct pace pace;
+
+	(void)state;
+	pace_init(&pace, 0);
+	assert_int_equal(pace_skipped(&pace, 5 * NS_PER_S, 7), 7);
+
+	pace_init(&pace, 10);
+	assert_int_equal(pace_skipped(&pace, 5 * NS_PER_S, 0), 0);
+	assert_true(pace_allows(&pace, 5 * NS_PER_S));
+	/* At 30 a second two frames pass between those wanted, and eight when two more are missed. */
+	assert_int_equal(pace_skipped(&pace, 5 * NS_PER_S + 100 * NS_PER_MS, 2), 0);
+	assert_int_equal(pace_skipped(&pace, 5 * NS_PER_S + 300 * NS_PER_MS, 8), 2);
+	/* A camera that paused had nothing to skip. */
+	assert_int_equal(pace_skipped(&pace, 9 * NS_PER_S, 0), 0);
+}
+
 /* ---- parts ---- */
 
 static struct packet *make_packet(const char *data)
@@ -270,6 +290,92 @@ static void a_part_keeps_its_packet_until_the_last_reference(void **state)
 	packet_unref(packet);
 }
 
+/* ---- metrics ---- */
+
+static void assert_text(const struct exposition *e, const char *expected)
+{
+	assert_false(e->full);
+	assert_int_equal(e->used_bytes, strlen(expected));
+	assert_memory_equal(e->text, expected, e->used_bytes);
+}
+
+static void samples_are_written_as_prometheus_reads_them(void **state)
+{
+	struct exposition_label labels[] = {{"camera", "a\\b\"c\nd"}, {"protocol", "h2"}};
+	struct exposition e;
+	char text[1024];
+
+	(void)state;
+	exposition_init(&e, text, sizeof text);
+	exposition_begin(&e, "things_total", "counter", "How many.");
+	exposition_add_number(&e, 0);
+	exposition_label(&e, labels, 2);
+	exposition_add_number(&e, UINT64_MAX);
+	exposition_begin(&e, "time_seconds", "gauge", "How long.");
+	exposition_add_seconds(&e, 12 * NS_PER_S + 34);
+	assert_text(&e,
+		"# HELP things_total How many.\n"
+		"# TYPE things_total counter\n"
+		"things_total 0\n"
+		"things_total{camera=\"a\\\\b\\\"c\\nd\",protocol=\"h2\"} 18446744073709551615\n"
+		"# HELP time_seconds How long.\n"
+		"# TYPE time_seconds gauge\n"
+		"time_seconds 12.000000034\n");
+}
+
+static void a_histogram_is_cumulative_and_ends_with_its_sum_and_count(void **state)
+{
+	static const char end[] = "s_bucket{le=\"16.777216\"} 2\n"
+				  "s_bucket{le=\"+Inf\"} 3\n"
+				  "s_sum 20.000090000\n"
+				  "s_count 3\n";
+	static const char start[] = "s_bucket{le=\"0.000064\"} 0\n"
+				    "s_bucket{le=\"0.000080\"} 1\n"
+				    "s_bucket{le=\"0.000096\"} 1\n";
+	struct histogram histogram = {0};
+	struct exposition e;
+	char text[4096];
+
+	(void)state;
+	histogram_record(&histogram, 80 * NS_PER_US);
+	histogram_record(&histogram, 10 * NS_PER_US + NS_PER_S);
+	histogram_record(&histogram, 19 * NS_PER_S);
+	exposition_init(&e, text, sizeof text);
+	e.name = "s";
+	exposition_add_histogram(&e, &histogram);
+	assert_false(e.full);
+	assert_memory_equal(text, start, strlen(start));
+	assert_memory_equal(text + e.used_bytes - strlen(end), end, strlen(end));
+}
+
+static void what_does_not_fit_is_told_and_not_written(void **state)
+{
+	char text[64], longer[512], after = 'x';
+	struct exposition_label label = {"camera", longer};
+	struct exposition e;
+
+	(void)state;
+	memset(longer, '"', sizeof longer - 1);
+	longer[sizeof longer - 1] = '\0';
+	text[63] = after;
+	exposition_init(&e, text, 63);
+	exposition_begin(&e, "things_total", "counter", "How many.");
+	exposition_add_number(&e, UINT64_MAX);
+	assert_true(e.full);
+	assert_in_range(e.used_bytes, 1, 63);
+	assert_int_equal(text[63], after);
+
+	exposition_init(&e, text, 63);
+	exposition_label(&e, &label, 1);
+	assert_true(e.full);
+	assert_in_range(e.labels_bytes, 1, sizeof e.labels);
+
+	exposition_init(&e, NULL, 0);
+	exposition_begin(&e, "things_total", "counter", "How many.");
+	assert_true(e.full);
+	assert_int_equal(e.used_bytes, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,9 +389,13 @@ int main(void)
 		cmocka_unit_test(a_limit_at_the_cameras_rate_loses_nothing_to_trembling),
 		cmocka_unit_test(a_lower_limit_is_kept_evenly),
 		cmocka_unit_test(a_gap_is_not_made_up_for),
+		cmocka_unit_test(only_frames_that_were_wanted_count_as_skipped),
 		cmocka_unit_test(the_classic_layout_gives_a_length),
 		cmocka_unit_test(the_early_layout_sends_the_next_header_block_with_the_picture),
 		cmocka_unit_test(a_part_keeps_its_packet_until_the_last_reference),
+		cmocka_unit_test(samples_are_written_as_prometheus_reads_them),
+		cmocka_unit_test(a_histogram_is_cumulative_and_ends_with_its_sum_and_count),
+		cmocka_unit_test(what_does_not_fit_is_told_and_not_written),
 	};
 
 	return cmocka_run_group_tests_name("server_parts", tests, NULL, NULL);

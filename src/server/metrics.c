@@ -1,0 +1,324 @@
+/*
+ * /metrics, for Prometheus. A table says what there is, in the order of a frame's way; every metric
+ * is written for all cameras before the next begins. deploy/metrics.md explains them.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "server/exposition.h"
+#include "server/stream.h"
+
+/* Room for the beginnings of all metrics and the process's samples, and for a camera's lines. */
+#define COMMON_BYTES      16384
+#define CAMERA_NUMBERS    32
+#define CAMERA_HISTOGRAMS (5 + 2 * PROTOCOLS)
+#define CAMERA_BYTES \
+	((CAMERA_NUMBERS + CAMERA_HISTOGRAMS * EXPOSITION_HISTOGRAM_LINES) * EXPOSITION_LINE_BYTES)
+
+/* ---- a camera's samples; its label is set ---- */
+
+ON_SERVER static void add_counter(struct exposition *e, const stat_counter *counter)
+{
+	exposition_add_number(e, stat_read(counter));
+}
+
+/* What has never happened has no histogram: it would be a hundred zeros. */
+ON_SERVER static void add_histogram(struct exposition *e, const struct histogram *histogram)
+{
+	if (histogram_count(histogram))
+		exposition_add_histogram(e, histogram);
+}
+
+/* Set the labels of a camera and one more. */
+ON_SERVER static void label_more(
+	struct exposition *e, const struct feed *feed, const char *name, const char *value)
+{
+	struct exposition_label labels[] = {{"camera", feed->camera.name}, {name, value}};
+
+	exposition_label(e, labels, 2);
+}
+
+ON_SERVER static void label_protocol(
+	struct exposition *e, const struct feed *feed, enum protocol protocol)
+{
+	label_more(e, feed, "protocol", stream_protocol_name(protocol));
+}
+
+ON_SERVER static void camera_up(struct exposition *e, struct feed *feed)
+{
+	exposition_add_number(e, feed_status(feed)->online);
+}
+
+ON_SERVER static void camera_opened(struct exposition *e, struct feed *feed)
+{
+	add_counter(e, &feed->camera.stats->opened);
+}
+
+ON_SERVER static void camera_lost(struct exposition *e, struct feed *feed)
+{
+	add_counter(e, &feed->camera.stats->lost);
+}
+
+ON_SERVER static void camera_demand(struct exposition *e, struct feed *feed)
+{
+	exposition_add_number(
+		e, atomic_load_explicit(&feed->camera.demand->wanted, memory_order_relaxed));
+}
+
+ON_SERVER static void frame_age(struct exposition *e, struct feed *feed)
+{
+	uint64_t now_ns = clock_now_ns();
+	uint64_t last_ns = stat_read(&feed->camera.stats->last_captured_ns);
+
+	if (last_ns)
+		exposition_add_seconds(e, now_ns > last_ns ? now_ns - last_ns : 0);
+}
+
+ON_SERVER static void frames_captured(struct exposition *e, struct feed *feed)
+{
+	add_counter(e, &feed->camera.stats->captured);
+}
+
+ON_SERVER static void frames_encoded(struct exposition *e, struct feed *feed)
+{
+	add_counter(e, &feed->camera.stats->encoded);
+}
+
+ON_SERVER static void frames_dropped(struct exposition *e, struct feed *feed)
+{
+	const struct camera_stats *stats = feed->camera.stats;
+	const struct {
+		const char *cause;
+		const stat_counter *counter;
+	} drops[] = {
+		{"lost", &stats->dropped_lost},
+		{"error", &stats->dropped_error},
+		{"stale", &stats->dropped_stale},
+		{"encoder_busy", &stats->dropped_encoder_busy},
+		{"corrupt", &stats->dropped_corrupt},
+		{"encode", &stats->dropped_encode},
+		{"server_busy", &stats->dropped_server_busy},
+	};
+
+	for (size_t i = 0; i < sizeof drops / sizeof *drops; i++) {
+		label_more(e, feed, "cause", drops[i].cause);
+		add_counter(e, drops[i].counter);
+	}
+}
+
+ON_SERVER static void capture_to_dequeue(struct exposition *e, struct feed *feed)
+{
+	add_histogram(e, &feed->camera.stats->capture_to_dequeue);
+}
+
+ON_SERVER static void dequeue_to_encode(struct exposition *e, struct feed *feed)
+{
+	add_histogram(e, &feed->camera.stats->dequeue_to_encode);
+}
+
+ON_SERVER static void encode(struct exposition *e, struct feed *feed)
+{
+	add_histogram(e, &feed->camera.stats->encode);
+}
+
+ON_SERVER static void encode_to_publish(struct exposition *e, struct feed *feed)
+{
+	add_histogram(e, &feed->encode_to_publish);
+}
+
+ON_SERVER static void publish_to_send(struct exposition *e, struct feed *feed)
+{
+	add_histogram(e, &feed->publish_to_send);
+}
+
+ON_SERVER static void publish_to_sent(struct exposition *e, struct feed *feed)
+{
+	for (enum protocol i = 0; i < PROTOCOLS; i++) {
+		label_protocol(e, feed, i);
+		add_histogram(e, &feed->traffic[i].publish_to_sent);
+	}
+}
+
+ON_SERVER static void capture_to_sent(struct exposition *e, struct feed *feed)
+{
+	for (enum protocol i = 0; i < PROTOCOLS; i++) {
+		label_protocol(e, feed, i);
+		add_histogram(e, &feed->traffic[i].capture_to_sent);
+	}
+}
+
+ON_SERVER static void viewers(struct exposition *e, struct feed *feed)
+{
+	uint64_t n[PROTOCOLS] = {0};
+
+	for (h2o_linklist_t *link = feed->streams.next; link != &feed->streams; link = link->next)
+		n[stream_of_link(link)->protocol]++;
+	for (enum protocol i = 0; i < PROTOCOLS; i++) {
+		label_protocol(e, feed, i);
+		exposition_add_number(e, n[i]);
+	}
+}
+
+ON_SERVER static void viewer_frames_sent(struct exposition *e, struct feed *feed)
+{
+	for (enum protocol i = 0; i < PROTOCOLS; i++) {
+		label_protocol(e, feed, i);
+		exposition_add_number(e, feed->traffic[i].frames);
+	}
+}
+
+ON_SERVER static void viewer_frames_skipped(struct exposition *e, struct feed *feed)
+{
+	for (enum protocol i = 0; i < PROTOCOLS; i++) {
+		label_protocol(e, feed, i);
+		exposition_add_number(e, feed->traffic[i].skipped);
+	}
+}
+
+ON_SERVER static void viewer_sent_bytes(struct exposition *e, struct feed *feed)
+{
+	for (enum protocol i = 0; i < PROTOCOLS; i++) {
+		label_protocol(e, feed, i);
+		exposition_add_number(e, feed->traffic[i].bytes);
+	}
+}
+
+ON_SERVER static void snapshots_sent(struct exposition *e, struct feed *feed)
+{
+	exposition_add_number(e, feed->snapshots_sent);
+}
+
+static const struct camera_metric {
+	const char *name, *type, *help;
+	void (*add)(struct exposition *e, struct feed *feed);
+} camera_metrics[] = {
+	{"fanlight_camera_up", "gauge", "Whether the camera is open and delivering.", camera_up},
+	{"fanlight_camera_opened_total", "counter", "Times the camera was opened.", camera_opened},
+	{"fanlight_camera_lost_total", "counter",
+		"Times the camera went away or failed after it was opened.", camera_lost},
+	{"fanlight_camera_demand", "gauge",
+		"Streams and waiting snapshots, for which frames are encoded.", camera_demand},
+	{"fanlight_frame_age_seconds", "gauge", "Age of the newest frame captured.", frame_age},
+	{"fanlight_frames_captured_total", "counter", "Frames that the camera delivered whole.",
+		frames_captured},
+	{"fanlight_frames_encoded_total", "counter",
+		"Frames encoded, or checked and passed on where the camera sends JPEG.",
+		frames_encoded},
+	{"fanlight_frames_dropped_total", "counter", "Frames lost to all viewers, by cause.",
+		frames_dropped},
+	{"fanlight_capture_to_dequeue_seconds", "histogram",
+		"From a frame's capture until Fanlight had it from the driver.",
+		capture_to_dequeue},
+	{"fanlight_dequeue_to_encode_seconds", "histogram", "From then until its encoding began.",
+		dequeue_to_encode},
+	{"fanlight_encode_seconds", "histogram", "Encoding of a frame.", encode},
+	{"fanlight_encode_to_publish_seconds", "histogram",
+		"From the end of encoding until the server had the picture.", encode_to_publish},
+	{"fanlight_publish_to_send_seconds", "histogram",
+		"From then until the first send of it to a viewer began.", publish_to_send},
+	{"fanlight_publish_to_sent_seconds", "histogram",
+		"From the server having a picture until the kernel had accepted it for a viewer.",
+		publish_to_sent},
+	{"fanlight_capture_to_sent_seconds", "histogram",
+		"From a frame's capture until the kernel had accepted it for a viewer.",
+		capture_to_sent},
+	{"fanlight_viewers", "gauge", "Streams that are open.", viewers},
+	{"fanlight_viewer_frames_sent_total", "counter",
+		"Pictures that the kernel accepted for viewers, counted for each.",
+		viewer_frames_sent},
+	{"fanlight_viewer_frames_skipped_total", "counter",
+		"Pictures that a viewer was not sent because a newer one came first, for each.",
+		viewer_frames_skipped},
+	{"fanlight_viewer_sent_bytes_total", "counter",
+		"Bytes of streams handed to connections, before TLS and HTTP framing.",
+		viewer_sent_bytes},
+	{"fanlight_snapshots_sent_total", "counter", "Snapshots answered with a picture.",
+		snapshots_sent},
+};
+
+/* ---- the process; what the system does not tell has no sample ---- */
+
+ON_SERVER static void resident_memory(struct exposition *e)
+{
+	char text[128];
+	unsigned long long pages;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+	fd_close(&fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (sscanf(text, "%*u %llu", &pages) == 1)
+		exposition_add_number(e, pages * (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+ON_SERVER static void open_fds(struct exposition *e)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	uint64_t n = 0;
+
+	if (!folder)
+		return;
+	while ((entry = readdir(folder)))
+		n += *entry->d_name != '.';
+	(void)closedir(folder);          /* it was only read */
+	exposition_add_number(e, n - 1); /* without the folder's own */
+}
+
+ON_SERVER static void add_process(struct exposition *e, struct server *server)
+{
+	struct exposition_label version = {"version", FANLIGHT_VERSION};
+
+	exposition_begin(e, "fanlight_build_info", "gauge", "Always 1; the version is a label.");
+	exposition_label(e, &version, 1);
+	exposition_add_number(e, 1);
+
+	exposition_begin(e, "process_cpu_seconds_total", "counter",
+		"CPU time spent, of the user and the system.");
+	exposition_add_seconds(e, clock_read_ns(CLOCK_PROCESS_CPUTIME_ID));
+	exposition_begin(e, "process_resident_memory_bytes", "gauge", "Memory resident.");
+	resident_memory(e);
+	exposition_begin(e, "process_open_fds", "gauge", "File descriptors open.");
+	open_fds(e);
+
+	/* Once, for a clock that is being set would look like a restart each time. */
+	if (!server->created_wall_ns)
+		server->created_wall_ns = clock_wall_ns(server->created_ns);
+	exposition_begin(
+		e, "process_start_time_seconds", "gauge", "When it was started, since 1970.");
+	exposition_add_seconds(e, server->created_wall_ns);
+}
+
+void metrics_serve(struct server *server, h2o_req_t *req)
+{
+	size_t size_bytes = COMMON_BYTES + server->n_feeds * CAMERA_BYTES;
+	char *text = malloc(size_bytes); /* what is not written to is not there */
+	struct exposition e;
+
+	exposition_init(&e, text, text ? size_bytes : 0);
+	for (size_t i = 0; i < sizeof camera_metrics / sizeof *camera_metrics; i++) {
+		const struct camera_metric *metric = &camera_metrics[i];
+
+		exposition_begin(&e, metric->name, metric->type, metric->help);
+		for (size_t j = 0; j < server->n_feeds; j++) {
+			struct feed *feed = &server->feeds[j];
+			struct exposition_label camera = {"camera", feed->camera.name};
+
+			exposition_label(&e, &camera, 1);
+			metric->add(&e, feed);
+		}
+	}
+	add_process(&e, server);
+
+	reply_live_headers(req);
+	if (e.full)
+		reply_sentence(req, 503, "There is no memory for this answer.");
+	else
+		reply(req, 200, EXPOSITION_TYPE, e.text, e.used_bytes);
+	free(text);
+}
