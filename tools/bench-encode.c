@@ -136,8 +136,8 @@ static int encode_scanlines(struct bench *bench)
 {
 	struct jpeg_compress_struct c;
 	struct jpeg_error_mgr errors;
-	unsigned char *memory = bench->packet.data;
-	unsigned long length = bench->packet.capacity_bytes;
+	unsigned char *memory = bench->packet.pieces[0].memory;
+	unsigned long length = bench->packet.pieces[0].capacity_bytes;
 	JSAMPROW row = bench->line;
 
 	c.err = jpeg_std_error(&errors);
@@ -156,7 +156,7 @@ static int encode_scanlines(struct bench *bench)
 	}
 	jpeg_finish_compress(&c);
 	jpeg_destroy_compress(&c);
-	if (memory != bench->packet.data) {
+	if (memory != bench->packet.pieces[0].memory) {
 		free(memory);
 		return -ENOMEM;
 	}
@@ -235,7 +235,7 @@ ON_ENCODE static int bench_frame(uint32_t fourcc, uint32_t width, uint32_t heigh
 			&(struct jpeg_config){QUALITY, chromas[way]}, &bench.encoders[way]);
 	/* Room for every way, so that none pays for growing it. */
 	if (!err)
-		err = packet_reserve(&bench.packet, (size_t)width * height * 2);
+		err = packet_reserve(&bench.packet.pieces[0], (size_t)width * height * 2);
 
 	if (!err)
 		err = run_rounds(&bench, rounds);
@@ -246,7 +246,7 @@ ON_ENCODE static int bench_frame(uint32_t fourcc, uint32_t width, uint32_t heigh
 	for (enum way way = 0; way < WAYS; way++)
 		free(bench.cost_ns[way]);
 	free((uint8_t *)bench.frame.planes[0].data);
-	free(bench.packet.data);
+	free(bench.packet.pieces[0].memory);
 	free(bench.line);
 	return err;
 }

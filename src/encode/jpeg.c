@@ -23,7 +23,7 @@ struct jpeg_encoder {
 	struct jpeg_compress_struct compressor;
 	struct jpeg_error_mgr errors;
 	struct jpeg_destination_mgr destination;
-	struct packet *packet; /* being written */
+	struct packet_piece *piece; /* being written */
 	jmp_buf failure;
 	int error;         /* what a jump to failure means */
 	size_t last_bytes; /* of the last picture: a good guess for the next */
@@ -66,24 +66,23 @@ static void begin_output(j_compress_ptr compressor)
 {
 	struct jpeg_encoder *encoder = compressor->client_data;
 
-	encoder->destination.next_output_byte = encoder->packet->data;
-	encoder->destination.free_in_buffer = encoder->packet->capacity_bytes;
+	encoder->destination.next_output_byte = encoder->piece->memory;
+	encoder->destination.free_in_buffer = encoder->piece->capacity_bytes;
 }
 
-/* Called when the packet is full to its last byte. */
+/* Called when the piece is full to its last byte. */
 ON_ENCODE static boolean grow_output(j_compress_ptr compressor)
 {
 	struct jpeg_encoder *encoder = compressor->client_data;
-	struct packet *packet = encoder->packet;
-	size_t written = packet->capacity_bytes;
+	struct packet_piece *piece = encoder->piece;
+	size_t written = piece->capacity_bytes;
 
-	packet->length_bytes = written;
-	if (packet_reserve(packet, written * 2) < 0) {
+	if (packet_reserve(piece, written * 2) < 0) {
 		encoder->error = -ENOMEM;
 		longjmp(encoder->failure, 1);
 	}
-	encoder->destination.next_output_byte = packet->data + written;
-	encoder->destination.free_in_buffer = packet->capacity_bytes - written;
+	encoder->destination.next_output_byte = piece->memory + written;
+	encoder->destination.free_in_buffer = piece->capacity_bytes - written;
 	return TRUE;
 }
 
@@ -91,8 +90,8 @@ static void end_output(j_compress_ptr compressor)
 {
 	struct jpeg_encoder *encoder = compressor->client_data;
 
-	encoder->packet->length_bytes = encoder->packet->capacity_bytes -
-					encoder->destination.free_in_buffer;
+	encoder->piece->length_bytes = encoder->piece->capacity_bytes -
+				       encoder->destination.free_in_buffer;
 }
 
 /* ---- setting up ---- */
@@ -329,13 +328,14 @@ ON_ENCODE static size_t likely_bytes(const struct jpeg_encoder *encoder)
 int jpeg_encode(struct jpeg_encoder *encoder, const struct frame *frame, struct packet *packet)
 {
 	const struct rows_format *format = rows_find_format(frame->fourcc);
+	struct packet_piece *piece = &packet->pieces[0];
 	int err;
 
 	if (!format || frame->width > JPEG_MAX_DIMENSION || frame->height > JPEG_MAX_DIMENSION ||
 		!rows_fit(format, frame))
 		return -EINVAL;
 
-	encoder->packet = packet;
+	encoder->piece = piece;
 	encoder->error = -EIO;
 	if (setjmp(encoder->failure)) {
 		jpeg_abort_compress(&encoder->compressor);
@@ -345,7 +345,7 @@ int jpeg_encode(struct jpeg_encoder *encoder, const struct frame *frame, struct 
 	err = set_up(encoder, format, frame);
 	if (err < 0)
 		return err;
-	err = packet_reserve(packet, likely_bytes(encoder));
+	err = packet_reserve(piece, likely_bytes(encoder));
 	if (err < 0)
 		return err;
 
@@ -356,8 +356,10 @@ int jpeg_encode(struct jpeg_encoder *encoder, const struct frame *frame, struct 
 		compress_rows(encoder, frame);
 	jpeg_finish_compress(&encoder->compressor);
 
+	encoder->last_bytes = piece->length_bytes;
+	piece->data = piece->memory;
+	packet_compose(packet, 1);
 	packet->width = frame->width;
 	packet->height = frame->height;
-	encoder->last_bytes = packet->length_bytes;
 	return 0;
 }

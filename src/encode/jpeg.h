@@ -36,7 +36,7 @@ ANY_THREAD void jpeg_encoder_destroy(struct jpeg_encoder *encoder);
 ANY_THREAD bool jpeg_encoder_takes(uint32_t fourcc);
 
 /*
- * Encode a frame into a packet: data, length_bytes, width and height. The caller stands for CPU
+ * Encode a frame into a packet: one piece, length_bytes, width and height. The caller stands for CPU
  * access to the frame and fills in the rest of the packet.
  * Returns 0, -EINVAL (a format or size it cannot take), -ENOMEM, or -EIO (libjpeg refused; the
  * encoder is ready for the next frame all the same).

@@ -414,10 +414,11 @@ ON_ENCODE static bool reaches_last_row(const uint8_t *jpeg, size_t length)
 }
 
 /* Add the EOI to a picture whose scan, begun at start, lasts to the end, if it lacks only that. */
-ON_ENCODE static int end_picture(const struct picture *picture, struct packet *packet, size_t start)
+ON_ENCODE static int end_picture(
+	const struct picture *picture, struct packet_piece *piece, size_t start)
 {
-	uint8_t *bytes = packet->data;
-	size_t end = packet->length_bytes;
+	uint8_t *bytes = piece->memory;
+	size_t end = piece->length_bytes;
 
 	if (picture->sof == SOF2 || !picture->scan_has_all)
 		return -EBADMSG;
@@ -429,30 +430,30 @@ ON_ENCODE static int end_picture(const struct picture *picture, struct packet *p
 		return -EBADMSG;
 	bytes[end] = 0xff;
 	bytes[end + 1] = EOI;
-	packet->length_bytes = end + 2;
+	piece->length_bytes = end + 2;
 	return 0;
 }
 
 /* ---- the whole ---- */
 
 /* Check a copied picture from its first scan's data on, and end it where it ends. */
-ON_ENCODE static int check_scans(struct picture *picture, struct packet *packet, size_t at)
+ON_ENCODE static int check_scans(struct picture *picture, struct packet_piece *piece, size_t at)
 {
 	for (;;) {
 		size_t start = at;
 		uint32_t restarts;
 		int marker;
 
-		at = skip_scan(packet->data, packet->length_bytes, at, &restarts);
+		at = skip_scan(piece->memory, piece->length_bytes, at, &restarts);
 		if (!has_restarts(picture, restarts))
 			return -EBADMSG;
-		if (at == packet->length_bytes)
-			return end_picture(picture, packet, start);
-		marker = read_segments(picture, packet->data, packet->length_bytes, &at);
+		if (at == piece->length_bytes)
+			return end_picture(picture, piece, start);
+		marker = read_segments(picture, piece->memory, piece->length_bytes, &at);
 		if (marker < 0)
 			return marker;
 		if (marker == EOI) {
-			packet->length_bytes = at;
+			piece->length_bytes = at;
 			return picture->scanned + 1 == 1u << picture->n_components ? 0 : -EBADMSG;
 		}
 	}
@@ -471,6 +472,7 @@ ON_ENCODE static const uint8_t *find_soi(const uint8_t *jpeg, size_t length)
 int passthrough_copy(const uint8_t *jpeg, size_t length_bytes, struct packet *packet)
 {
 	const uint8_t *soi = find_soi(jpeg, length_bytes);
+	struct packet_piece *piece = &packet->pieces[0];
 	struct picture picture = {0};
 	size_t at = 2, length, tables;
 	int err;
@@ -482,18 +484,20 @@ int passthrough_copy(const uint8_t *jpeg, size_t length_bytes, struct packet *pa
 		return -EBADMSG;
 
 	tables = picture.lacks_tables ? sizeof standard_dht : 0;
-	err = packet_reserve(packet, length + tables + 2);
+	err = packet_reserve(piece, length + tables + 2);
 	if (err < 0)
 		return err;
-	memcpy(packet->data, soi, picture.scan_start);
-	memcpy(packet->data + picture.scan_start, standard_dht, tables);
-	memcpy(packet->data + picture.scan_start + tables, soi + picture.scan_start,
+	memcpy(piece->memory, soi, picture.scan_start);
+	memcpy(piece->memory + picture.scan_start, standard_dht, tables);
+	memcpy(piece->memory + picture.scan_start + tables, soi + picture.scan_start,
 		length - picture.scan_start);
-	packet->length_bytes = length + tables;
+	piece->length_bytes = length + tables;
 
-	err = check_scans(&picture, packet, at + tables);
+	err = check_scans(&picture, piece, at + tables);
 	if (err < 0)
 		return err;
+	piece->data = piece->memory;
+	packet_compose(packet, 1);
 	packet->width = picture.width;
 	packet->height = picture.height;
 	return 0;

@@ -14,7 +14,7 @@
 #include "exchange/packet.h"
 
 /*
- * Check length_bytes at jpeg, of any content, and copy the picture into packet (data,
+ * Check length_bytes at jpeg, of any content, and copy the picture into packet (one piece,
  * length_bytes, width, height): from SOI to EOI, the standard Huffman tables inserted where it
  * brings none, anything after EOI cut, a missing EOI added when the entropy-coded data reaches the
  * last MCU row plausibly (cameras that end frames oddly but decodably).

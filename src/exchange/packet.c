@@ -11,6 +11,18 @@ static bool is_free(const struct packet *packet)
 	return atomic_load_explicit((atomic_uint *)&packet->refs, memory_order_acquire) == 1;
 }
 
+/* As new, but with the memory that it has. */
+ON_ENCODE static void make_blank(struct packet *packet)
+{
+	struct packet blank = {0};
+
+	for (size_t i = 0; i < PACKET_PIECES_MOST; i++) {
+		blank.pieces[i].memory = packet->pieces[i].memory;
+		blank.pieces[i].capacity_bytes = packet->pieces[i].capacity_bytes;
+	}
+	*packet = blank;
+}
+
 int packet_pool_get(struct packet_pool *pool, struct packet **ret_packet)
 {
 	struct packet **place = NULL, *packet;
@@ -21,10 +33,7 @@ int packet_pool_get(struct packet_pool *pool, struct packet **ret_packet)
 			if (!place)
 				place = &pool->packets[i];
 		} else if (is_free(packet)) {
-			uint8_t *data = packet->data;
-			size_t capacity = packet->capacity_bytes;
-
-			*packet = (struct packet){.data = data, .capacity_bytes = capacity};
+			make_blank(packet);
 			atomic_init(&packet->refs, 2);
 			*ret_packet = packet;
 			return 0;
@@ -49,18 +58,26 @@ void packet_pool_finish(struct packet_pool *pool)
 	}
 }
 
-int packet_reserve(struct packet *packet, size_t capacity_bytes)
+int packet_reserve(struct packet_piece *piece, size_t capacity_bytes)
 {
-	uint8_t *data;
+	uint8_t *memory;
 
-	if (capacity_bytes <= packet->capacity_bytes)
+	if (capacity_bytes <= piece->capacity_bytes)
 		return 0;
-	data = realloc(packet->data, capacity_bytes);
-	if (!data)
+	memory = realloc(piece->memory, capacity_bytes);
+	if (!memory)
 		return -ENOMEM;
-	packet->data = data;
-	packet->capacity_bytes = capacity_bytes;
+	piece->memory = memory;
+	piece->capacity_bytes = capacity_bytes;
 	return 0;
+}
+
+void packet_compose(struct packet *packet, unsigned n_pieces)
+{
+	packet->n_pieces = n_pieces;
+	packet->length_bytes = 0;
+	for (unsigned i = 0; i < n_pieces; i++)
+		packet->length_bytes += packet->pieces[i].length_bytes;
 }
 
 struct packet *packet_ref(struct packet *packet)
@@ -79,7 +96,8 @@ void packet_unref(struct packet *packet)
 	 * frees it; acquire, so that the one that frees sees all others' reads ended.
 	 */
 	if (atomic_fetch_sub_explicit(&packet->refs, 1, memory_order_acq_rel) == 1) {
-		free(packet->data);
+		for (size_t i = 0; i < PACKET_PIECES_MOST; i++)
+			free(packet->pieces[i].memory);
 		free(packet);
 	}
 }

@@ -13,11 +13,23 @@
 
 #include "base/roles.h"
 
+/* As many pieces as a packet can have. */
+#define PACKET_PIECES_MOST 16
+
+/* A stretch of the picture, in memory of its own. */
+struct packet_piece {
+	const uint8_t *data; /* within memory */
+	size_t length_bytes;
+	uint8_t *memory; /* of the encoder, kept for the next picture; NULL before the first */
+	size_t capacity_bytes;
+};
+
 struct packet {
 	atomic_uint refs;
-	uint8_t *data; /* a complete baseline JPEG (JFIF) */
-	size_t length_bytes;
-	size_t capacity_bytes;
+	/* One after the other a complete baseline JPEG (JFIF); they are never copied together. */
+	struct packet_piece pieces[PACKET_PIECES_MOST];
+	unsigned n_pieces;
+	size_t length_bytes; /* of all pieces */
 
 	uint32_t width, height; /* pixels */
 	uint32_t sequence;      /* the camera's own */
@@ -38,9 +50,9 @@ struct packet_pool {
 };
 
 /*
- * A packet with one reference for the caller, its fields zero but for data and capacity_bytes
- * (which may be NULL and 0). Takes a free one of the pool, else makes one; when viewers hold more
- * than the pool keeps, the extra ones are freed by their last unref.
+ * A packet with one reference for the caller, its fields zero but for its pieces' memory and
+ * capacity_bytes. Takes a free one of the pool, else makes one; when viewers hold more than the
+ * pool keeps, the extra ones are freed by their last unref.
  * Returns 0 or -ENOMEM.
  */
 ON_ENCODE int packet_pool_get(struct packet_pool *pool, struct packet **ret_packet);
@@ -49,10 +61,14 @@ ON_ENCODE int packet_pool_get(struct packet_pool *pool, struct packet **ret_pack
 ANY_THREAD void packet_pool_finish(struct packet_pool *pool);
 
 /*
- * Make room for at least capacity_bytes, keeping the first length_bytes. Only while unpublished.
- * Returns 0 or -ENOMEM (the packet is unchanged).
+ * Make room for at least capacity_bytes in a piece's memory, keeping what is there. Only while
+ * unpublished; data, if it pointed there, does so no more.
+ * Returns 0 or -ENOMEM (the piece is unchanged).
  */
-ON_ENCODE int packet_reserve(struct packet *packet, size_t capacity_bytes);
+ON_ENCODE int packet_reserve(struct packet_piece *piece, size_t capacity_bytes);
+
+/* Make the picture of the first n_pieces, whose data and length_bytes are set. */
+ON_ENCODE void packet_compose(struct packet *packet, unsigned n_pieces);
 
 ANY_THREAD struct packet *packet_ref(struct packet *packet);
 

@@ -50,17 +50,24 @@ h2o_iovec_t part_closing(void)
 	return h2o_iovec_init(H2O_STRLIT("\r\n--" PART_BOUNDARY "--\r\n"));
 }
 
+size_t part_lay_out_picture(const struct part *part, h2o_iovec_t bufs[PACKET_PIECES_MOST])
+{
+	const struct packet *packet = part->packet;
+
+	for (unsigned i = 0; i < packet->n_pieces; i++)
+		bufs[i] = h2o_iovec_init(packet->pieces[i].data, packet->pieces[i].length_bytes);
+	return packet->n_pieces;
+}
+
 size_t part_lay_out(const struct part *part, enum part_layout layout, h2o_iovec_t bufs[PART_IOVECS])
 {
-	h2o_iovec_t jpeg = {(char *)part->packet->data, part->packet->length_bytes};
+	size_t n = 0;
 
-	if (layout == PART_EARLY) {
-		bufs[0] = jpeg;
-		bufs[1] = h2o_iovec_init(H2O_STRLIT("\r\n" DELIMITER EARLY_BLOCK));
-		return 2;
-	}
-	bufs[0] = (h2o_iovec_t){(char *)part->header, part->header_bytes};
-	bufs[1] = jpeg;
-	bufs[2] = h2o_iovec_init(H2O_STRLIT("\r\n" DELIMITER));
-	return 3;
+	if (layout == PART_CLASSIC)
+		bufs[n++] = (h2o_iovec_t){(char *)part->header, part->header_bytes};
+	n += part_lay_out_picture(part, bufs + n);
+	bufs[n++] = layout == PART_CLASSIC
+			    ? h2o_iovec_init(H2O_STRLIT("\r\n" DELIMITER))
+			    : h2o_iovec_init(H2O_STRLIT("\r\n" DELIMITER EARLY_BLOCK));
+	return n;
 }

@@ -25,7 +25,7 @@
 
 #define PART_BOUNDARY     "boundarydonotcross"
 #define PART_HEADER_BYTES 128
-#define PART_IOVECS       3
+#define PART_IOVECS       (PACKET_PIECES_MOST + 2)
 
 enum part_layout { PART_CLASSIC, PART_EARLY };
 
@@ -51,6 +51,10 @@ ON_SERVER void part_unref(struct part *part);
 /* What a stream begins and ends with. */
 ANY_THREAD h2o_iovec_t part_opening(enum part_layout layout);
 ANY_THREAD h2o_iovec_t part_closing(void);
+
+/* Lay the picture alone out into bufs; returns how many of them. */
+ON_SERVER size_t part_lay_out_picture(
+	const struct part *part, h2o_iovec_t bufs[PACKET_PIECES_MOST]);
 
 /* Lay the part out into bufs; returns how many of them, at most PART_IOVECS. */
 ON_SERVER size_t part_lay_out(

@@ -56,7 +56,7 @@ ON_SERVER static const char *format_etag(h2o_req_t *req, const struct packet *pa
 ON_SERVER static void send_part(struct snapshot *snapshot, struct part *part)
 {
 	h2o_req_t *req = snapshot->req;
-	h2o_iovec_t jpeg = {(char *)part->packet->data, part->packet->length_bytes};
+	h2o_iovec_t bufs[PACKET_PIECES_MOST];
 	const char *etag = format_etag(req, part->packet);
 	bool known = reply_is_known(req, etag);
 
@@ -71,14 +71,14 @@ ON_SERVER static void send_part(struct snapshot *snapshot, struct part *part)
 	if (known) {
 		req->res.reason = "Not Modified";
 	} else {
-		req->res.content_length = jpeg.len;
+		req->res.content_length = part->packet->length_bytes;
 		reply_header(req, "Content-Type", "image/jpeg");
 	}
 	h2o_start_response(req, &snapshot->generator);
 	if (known || reply_is_head(req))
 		h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 	else
-		h2o_send(req, &jpeg, 1, H2O_SEND_STATE_FINAL);
+		h2o_send(req, bufs, part_lay_out_picture(part, bufs), H2O_SEND_STATE_FINAL);
 }
 
 ON_SERVER static void send_nothing(struct snapshot *snapshot, const char *reason)

@@ -28,7 +28,7 @@ static void decode(const struct packet *packet)
 	decompressor.err = jpeg_std_error(&errors);
 	errors.output_message = be_silent;
 	jpeg_create_decompress(&decompressor);
-	jpeg_mem_src(&decompressor, packet->data, packet->length_bytes);
+	jpeg_mem_src(&decompressor, packet->pieces[0].data, packet->length_bytes);
 	(void)jpeg_read_header(&decompressor, TRUE);
 	(void)jpeg_start_decompress(&decompressor);
 	row = decompressor.mem->alloc_sarray((j_common_ptr)&decompressor, JPOOL_IMAGE,
@@ -47,6 +47,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!passthrough_copy(data, size, &packet) &&
 		packet.width * packet.height <= DECODED_PIXELS_MOST)
 		decode(&packet);
-	free(packet.data);
+	free(packet.pieces[0].memory);
 	return 0;
 }

@@ -258,7 +258,7 @@ static struct decoded decode(const struct packet *packet)
 	d.err = jpeg_std_error(&errors);
 	errors.error_exit = decoding_failed;
 	jpeg_create_decompress(&d);
-	jpeg_mem_src(&d, packet->data, packet->length_bytes);
+	jpeg_mem_src(&d, packet->pieces[0].data, packet->length_bytes);
 	jpeg_read_header(&d, TRUE);
 	decoded.width = d.image_width;
 	decoded.height = d.image_height;
@@ -342,7 +342,7 @@ ON_ENCODE static void check(struct jpeg_encoder *encoder, const struct kind *kin
 			(const char *)&kind->fourcc, size.width, size.height, encoding, range, mean,
 			most);
 	free(decoded.pixels);
-	free(packet.data);
+	free(packet.pieces[0].memory);
 	free_frame(&frame);
 }
 
@@ -401,7 +401,7 @@ ON_ENCODE static void colour_bars_come_out_pure(void **state)
 					255 * rgb[i], 255 * rgb[i] + 8);
 		}
 		free(decoded.pixels);
-		free(packet.data);
+		free(packet.pieces[0].memory);
 		free_frame(&frame);
 	}
 	jpeg_encoder_destroy(encoder);
@@ -424,13 +424,13 @@ ON_ENCODE static void edges_are_continued_into_the_last_blocks(void **state)
 		assert_int_equal(jpeg_encode(encoder, &odd, &small), 0);
 		assert_int_equal(jpeg_encode(encoder, &whole, &large), 0);
 		assert_int_equal(small.length_bytes, large.length_bytes);
-		sof = memmem(small.data, small.length_bytes, "\xff\xc0", 2);
+		sof = memmem(small.pieces[0].data, small.length_bytes, "\xff\xc0", 2);
 		assert_non_null(sof);
 		/* The sizes themselves differ. */
-		memcpy(large.data + (sof - small.data) + 5, sof + 5, 4);
-		assert_memory_equal(small.data, large.data, small.length_bytes);
-		free(small.data);
-		free(large.data);
+		memcpy(large.pieces[0].memory + (sof - small.pieces[0].data) + 5, sof + 5, 4);
+		assert_memory_equal(small.pieces[0].data, large.pieces[0].data, small.length_bytes);
+		free(small.pieces[0].memory);
+		free(large.pieces[0].memory);
 		free_frame(&odd);
 		free_frame(&whole);
 		jpeg_encoder_destroy(encoder);
@@ -467,7 +467,7 @@ ON_ENCODE static void header_is_jfif_baseline_of_the_quality_asked(void **state)
 				assert_int_equal(decoded.h[2] * decoded.v[2], 1);
 			}
 			free(decoded.pixels);
-			free(packet.data);
+			free(packet.pieces[0].memory);
 			free_frame(&frame);
 			jpeg_encoder_destroy(encoder);
 		}
@@ -486,15 +486,15 @@ ON_ENCODE static void same_picture_makes_same_bytes_in_the_same_memory(void **st
 	(void)state;
 	assert_int_equal(jpeg_encode(encoder, &frame, &first), 0);
 	assert_int_equal(jpeg_encode(encoder, &frame, &second), 0);
-	memory = second.data;
-	capacity = second.capacity_bytes;
+	memory = second.pieces[0].data;
+	capacity = second.pieces[0].capacity_bytes;
 	assert_int_equal(jpeg_encode(encoder, &frame, &second), 0);
-	assert_ptr_equal(second.data, memory);
-	assert_int_equal(second.capacity_bytes, capacity);
+	assert_ptr_equal(second.pieces[0].data, memory);
+	assert_int_equal(second.pieces[0].capacity_bytes, capacity);
 	assert_int_equal(second.length_bytes, first.length_bytes);
-	assert_memory_equal(second.data, first.data, first.length_bytes);
-	free(first.data);
-	free(second.data);
+	assert_memory_equal(second.pieces[0].data, first.pieces[0].data, first.length_bytes);
+	free(first.pieces[0].memory);
+	free(second.pieces[0].memory);
 	free_frame(&frame);
 	jpeg_encoder_destroy(encoder);
 }
@@ -519,7 +519,7 @@ ON_ENCODE static void packet_grows_with_a_picture_of_noise(void **state)
 	decoded = decode(&packet);
 	assert_int_equal(decoded.width, 256);
 	free(decoded.pixels);
-	free(packet.data);
+	free(packet.pieces[0].memory);
 	free_frame(&frame);
 	jpeg_encoder_destroy(encoder);
 }
@@ -553,9 +553,9 @@ ON_ENCODE static void libjpeg_error_costs_one_frame(void **state)
 	failure_wanted = false;
 	assert_int_equal(jpeg_encode(encoder, &frame, &after), 0);
 	assert_int_equal(after.length_bytes, before.length_bytes);
-	assert_memory_equal(after.data, before.data, before.length_bytes);
-	free(before.data);
-	free(after.data);
+	assert_memory_equal(after.pieces[0].data, before.pieces[0].data, before.length_bytes);
+	free(before.pieces[0].memory);
+	free(after.pieces[0].memory);
 	free_frame(&frame);
 	jpeg_encoder_destroy(encoder);
 }
@@ -593,7 +593,7 @@ ON_ENCODE static void impossible_frames_are_refused(void **state)
 		free_frame(&whole);
 	}
 	assert_false(jpeg_encoder_takes(V4L2_PIX_FMT_MJPEG));
-	assert_null(packet.data);
+	assert_null(packet.pieces[0].memory);
 	jpeg_encoder_destroy(encoder);
 }
 
@@ -612,7 +612,7 @@ ON_ENCODE static void sizes_end_where_jpeg_ends(void **state)
 	assert_int_equal(jpeg_encode(encoder, &frame, &packet), -EINVAL);
 	frame.width = 65500;
 	assert_int_equal(jpeg_encode(encoder, &frame, &packet), 0);
-	free(packet.data);
+	free(packet.pieces[0].memory);
 	free(row);
 	jpeg_encoder_destroy(encoder);
 }

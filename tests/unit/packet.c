@@ -25,10 +25,16 @@ ON_ENCODE static void packet_starts_blank(void **state)
 	(void)state;
 	for (int turn = 0; turn < 2; turn++) {
 		packet = get(&pool);
+		assert_int_equal(packet->n_pieces, 0);
 		assert_int_equal(packet->length_bytes, 0);
+		assert_null(packet->pieces[1].data);
+		assert_int_equal(packet->pieces[1].length_bytes, 0);
 		assert_int_equal(packet->sequence, 0);
 		assert_int_equal(packet->captured_ns, 0);
+		packet->n_pieces = 2;
 		packet->length_bytes = 9;
+		packet->pieces[1].data = (const uint8_t *)"JPEG";
+		packet->pieces[1].length_bytes = 4;
 		packet->sequence = 9;
 		packet->captured_ns = 9;
 		packet_unref(packet);
@@ -43,13 +49,13 @@ ON_ENCODE static void memory_is_used_again(void **state)
 	const uint8_t *data;
 
 	(void)state;
-	assert_int_equal(packet_reserve(first, 1000), 0);
-	data = first->data;
+	assert_int_equal(packet_reserve(&first->pieces[1], 1000), 0);
+	data = first->pieces[1].memory;
 	packet_unref(first);
 	second = get(&pool);
 	assert_ptr_equal(second, first);
-	assert_ptr_equal(second->data, data);
-	assert_int_equal(second->capacity_bytes, 1000);
+	assert_ptr_equal(second->pieces[1].memory, data);
+	assert_int_equal(second->pieces[1].capacity_bytes, 1000);
 	packet_unref(second);
 	packet_pool_finish(&pool);
 }
@@ -60,8 +66,8 @@ ON_ENCODE static void held_packet_is_not_touched(void **state)
 	struct packet *held = get(&pool), *other;
 
 	(void)state;
-	assert_int_equal(packet_reserve(held, 4), 0);
-	memcpy(held->data, "mine", 4);
+	assert_int_equal(packet_reserve(&held->pieces[0], 4), 0);
+	memcpy(held->pieces[0].memory, "mine", 4);
 	(void)packet_ref(held);
 	packet_unref(held);
 	for (int i = 0; i < 3 * PACKET_POOL_SIZE; i++) {
@@ -69,7 +75,7 @@ ON_ENCODE static void held_packet_is_not_touched(void **state)
 		assert_ptr_not_equal(other, held);
 		packet_unref(other);
 	}
-	assert_memory_equal(held->data, "mine", 4);
+	assert_memory_equal(held->pieces[0].memory, "mine", 4);
 	packet_unref(held);
 	packet_pool_finish(&pool);
 }
@@ -82,13 +88,13 @@ ON_ENCODE static void more_than_the_pool_keeps_can_be_held(void **state)
 	(void)state;
 	for (int i = 0; i < PACKET_POOL_SIZE + 5; i++) {
 		held[i] = get(&pool);
-		assert_int_equal(packet_reserve(held[i], 1), 0);
-		held[i]->data[0] = (uint8_t)i;
+		assert_int_equal(packet_reserve(&held[i]->pieces[0], 1), 0);
+		held[i]->pieces[0].memory[0] = (uint8_t)i;
 		for (int k = 0; k < i; k++)
 			assert_ptr_not_equal(held[k], held[i]);
 	}
 	for (int i = 0; i < PACKET_POOL_SIZE + 5; i++) {
-		assert_int_equal(held[i]->data[0], i);
+		assert_int_equal(held[i]->pieces[0].memory[0], i);
 		packet_unref(held[i]);
 	}
 	packet_pool_finish(&pool);
@@ -100,14 +106,28 @@ ON_ENCODE static void reserve_keeps_what_is_there(void **state)
 	struct packet *packet = get(&pool);
 
 	(void)state;
-	assert_int_equal(packet_reserve(packet, 4), 0);
-	memcpy(packet->data, "kept", 4);
-	packet->length_bytes = 4;
-	assert_int_equal(packet_reserve(packet, 1 << 20), 0);
-	assert_int_equal(packet->capacity_bytes, 1 << 20);
-	assert_memory_equal(packet->data, "kept", 4);
-	assert_int_equal(packet_reserve(packet, 1), 0);
-	assert_int_equal(packet->capacity_bytes, 1 << 20);
+	assert_int_equal(packet_reserve(&packet->pieces[0], 4), 0);
+	memcpy(packet->pieces[0].memory, "kept", 4);
+	assert_int_equal(packet_reserve(&packet->pieces[0], 1 << 20), 0);
+	assert_int_equal(packet->pieces[0].capacity_bytes, 1 << 20);
+	assert_memory_equal(packet->pieces[0].memory, "kept", 4);
+	assert_int_equal(packet_reserve(&packet->pieces[0], 1), 0);
+	assert_int_equal(packet->pieces[0].capacity_bytes, 1 << 20);
+	packet_unref(packet);
+	packet_pool_finish(&pool);
+}
+
+ON_ENCODE static void pieces_add_up_to_the_picture(void **state)
+{
+	struct packet_pool pool = {{NULL}};
+	struct packet *packet = get(&pool);
+
+	(void)state;
+	for (size_t i = 0; i < PACKET_PIECES_MOST; i++)
+		packet->pieces[i].length_bytes = i + 1;
+	packet_compose(packet, 3);
+	assert_int_equal(packet->n_pieces, 3);
+	assert_int_equal(packet->length_bytes, 1 + 2 + 3);
 	packet_unref(packet);
 	packet_pool_finish(&pool);
 }
@@ -118,11 +138,11 @@ ON_ENCODE static void packet_outlives_its_pool(void **state)
 	struct packet *packet = get(&pool);
 
 	(void)state;
-	assert_int_equal(packet_reserve(packet, 4), 0);
-	memcpy(packet->data, "late", 4);
+	assert_int_equal(packet_reserve(&packet->pieces[0], 4), 0);
+	memcpy(packet->pieces[0].memory, "late", 4);
 	packet_pool_finish(&pool);
 	packet_pool_finish(&pool);
-	assert_memory_equal(packet->data, "late", 4);
+	assert_memory_equal(packet->pieces[0].memory, "late", 4);
 	packet_unref(packet);
 	packet_unref(NULL);
 }
@@ -135,6 +155,7 @@ int main(void)
 		cmocka_unit_test(held_packet_is_not_touched),
 		cmocka_unit_test(more_than_the_pool_keeps_can_be_held),
 		cmocka_unit_test(reserve_keeps_what_is_there),
+		cmocka_unit_test(pieces_add_up_to_the_picture),
 		cmocka_unit_test(packet_outlives_its_pool),
 	};
 

@@ -178,7 +178,7 @@ ON_ENCODE static void expect_dropped(const struct bytes *jpeg)
 	struct packet packet = {0};
 
 	assert_int_equal(copy(jpeg, &packet), -EBADMSG);
-	free(packet.data);
+	free(packet.pieces[0].memory);
 }
 
 /* The picture passes and decodes, without a warning, to the same pixels as the original. */
@@ -191,13 +191,13 @@ ON_ENCODE static void expect_picture(const struct bytes *jpeg, const struct byte
 	assert_int_equal(copy(jpeg, &packet), 0);
 	assert_int_equal(packet.width, WIDTH);
 	assert_int_equal(packet.height, HEIGHT);
-	assert_memory_equal(packet.data, "\xff\xd8\xff", 3);
-	assert_memory_equal(packet.data + packet.length_bytes - 2, "\xff\xd9", 2);
+	assert_memory_equal(packet.pieces[0].data, "\xff\xd8\xff", 3);
+	assert_memory_equal(packet.pieces[0].data + packet.length_bytes - 2, "\xff\xd9", 2);
 	assert_true(decode(original->data, original->length, want, &warnings));
-	assert_true(decode(packet.data, packet.length_bytes, have, &warnings));
+	assert_true(decode(packet.pieces[0].data, packet.length_bytes, have, &warnings));
 	assert_int_equal(warnings, 0);
 	assert_memory_equal(have, want, sizeof want);
-	free(packet.data);
+	free(packet.pieces[0].memory);
 }
 
 /* ---- promises ---- */
@@ -214,9 +214,9 @@ ON_ENCODE static void whole_picture_passes_unchanged(void **state)
 		make_jpeg(&jpeg, kinds[i]);
 		assert_int_equal(copy(&jpeg, &packet), 0);
 		assert_int_equal(packet.length_bytes, jpeg.length);
-		assert_memory_equal(packet.data, jpeg.data, jpeg.length);
+		assert_memory_equal(packet.pieces[0].data, jpeg.data, jpeg.length);
 		expect_picture(&jpeg, &jpeg);
-		free(packet.data);
+		free(packet.pieces[0].memory);
 	}
 }
 
@@ -229,10 +229,10 @@ ON_ENCODE static void packet_memory_is_reused(void **state)
 	(void)state;
 	make_jpeg(&jpeg, 0);
 	assert_int_equal(copy(&jpeg, &packet), 0);
-	memory = packet.data;
+	memory = packet.pieces[0].data;
 	assert_int_equal(copy(&jpeg, &packet), 0);
-	assert_ptr_equal(packet.data, memory);
-	free(packet.data);
+	assert_ptr_equal(packet.pieces[0].data, memory);
+	free(packet.pieces[0].memory);
 }
 
 ON_ENCODE static void missing_huffman_tables_are_inserted(void **state)
@@ -249,8 +249,8 @@ ON_ENCODE static void missing_huffman_tables_are_inserted(void **state)
 
 	/* Not left to the decoder, which may happen to know them. */
 	assert_int_equal(copy(&bare, &packet), 0);
-	assert_non_null(memmem(packet.data, 1024, "\xff\xc4\x01\xa2", 4));
-	free(packet.data);
+	assert_non_null(memmem(packet.pieces[0].data, 1024, "\xff\xc4\x01\xa2", 4));
+	free(packet.pieces[0].memory);
 
 	/* Some tables, but not those that the scan uses: nobody can guess them. */
 	bare = jpeg;
@@ -291,8 +291,8 @@ ON_ENCODE static void padding_after_the_end_is_cut(void **state)
 	insert(&padded, padded.length, rubbish, sizeof rubbish);
 	assert_int_equal(copy(&padded, &packet), 0);
 	assert_int_equal(packet.length_bytes, jpeg.length);
-	assert_memory_equal(packet.data, jpeg.data, jpeg.length);
-	free(packet.data);
+	assert_memory_equal(packet.pieces[0].data, jpeg.data, jpeg.length);
+	free(packet.pieces[0].memory);
 }
 
 ON_ENCODE static void rubbish_before_the_start_is_skipped_within_reason(void **state)
@@ -356,8 +356,8 @@ ON_ENCODE static void last_row_may_be_short(void **state)
 	make_jpeg(&jpeg, 0);
 	jpeg.length -= (jpeg.length - scan_data(&jpeg)) / 40;
 	assert_int_equal(copy(&jpeg, &packet), 0);
-	assert_true(decode(packet.data, packet.length_bytes, NULL, &warnings));
-	free(packet.data);
+	assert_true(decode(packet.pieces[0].data, packet.length_bytes, NULL, &warnings));
+	free(packet.pieces[0].memory);
 }
 
 ON_ENCODE static void truncated_picture_is_dropped(void **state)
@@ -622,16 +622,16 @@ ON_ENCODE static void mutations_are_dropped_or_decodable(void **state)
 				continue;
 			}
 			passed++;
-			assert_true(packet.length_bytes <= packet.capacity_bytes);
+			assert_true(packet.length_bytes <= packet.pieces[0].capacity_bytes);
 			/* Sizes that were mutated up would only cost time. */
 			if (packet.width <= 2 * WIDTH && packet.height <= 2 * HEIGHT)
-				assert_true(
-					decode(packet.data, packet.length_bytes, NULL, &warnings));
+				assert_true(decode(packet.pieces[0].data, packet.length_bytes, NULL,
+					&warnings));
 		}
 	}
 	assert_true(passed > 500);
 	assert_true(dropped > 500);
-	free(packet.data);
+	free(packet.pieces[0].memory);
 }
 
 int main(void)

@@ -215,14 +215,20 @@ static void only_frames_that_were_wanted_count_as_skipped(void **state)
 
 /* ---- parts ---- */
 
+/* A packet of one piece a character. */
 static struct packet *make_packet(const char *data)
 {
 	struct packet *packet = calloc(1, sizeof *packet);
 
 	assert_non_null(packet);
 	atomic_init(&packet->refs, 1);
-	packet->data = (uint8_t *)strdup(data);
 	packet->length_bytes = strlen(data);
+	packet->n_pieces = (unsigned)packet->length_bytes;
+	for (unsigned i = 0; i < packet->n_pieces; i++) {
+		packet->pieces[i].memory = (uint8_t *)strndup(data + i, 1);
+		packet->pieces[i].data = packet->pieces[i].memory;
+		packet->pieces[i].length_bytes = 1;
+	}
 	packet->captured_ns = clock_now_ns();
 	return packet;
 }
