@@ -18,6 +18,12 @@
 #define SCRATCH_ROWS 3
 #define ROWS         (LUMA_ROWS + 2 * CHROMA_ROWS + SCRATCH_ROWS)
 
+#define RESTART_INTERVAL_MOST 65535
+
+enum marker { SOF0 = 0xc0, RST0 = 0xd0, SOS = 0xda };
+#define RST_MARKERS  8
+#define MARKER_BYTES 2
+
 struct jpeg_encoder {
 	struct jpeg_config config;
 	struct jpeg_compress_struct compressor;
@@ -26,7 +32,7 @@ struct jpeg_encoder {
 	struct packet_piece *piece; /* being written */
 	jmp_buf failure;
 	int error;         /* what a jump to failure means */
-	size_t last_bytes; /* of the last picture: a good guess for the next */
+	size_t last_bytes; /* of the last slice: a good guess for the next */
 
 	/* What the rest is set up for; format is NULL when it is not. */
 	const struct rows_format *format;
@@ -163,6 +169,21 @@ ANY_THREAD static J_COLOR_SPACE colour_space_of(const struct rows_format *format
 	}
 }
 
+/* Luma columns and rows of an MCU. */
+ANY_THREAD static uint32_t mcu_width(const struct rows_format *format)
+{
+	return format->layout == ROWS_GREY ? DCTSIZE : 2 * DCTSIZE;
+}
+
+ANY_THREAD static uint32_t mcu_height(
+	const struct jpeg_config *config, const struct rows_format *format)
+{
+	bool full = format->layout == ROWS_GREY ||
+		    (config->chroma == JPEG_CHROMA_422 && !format->chroma_420);
+
+	return full ? DCTSIZE : 2 * DCTSIZE;
+}
+
 /* Rows for one MCU row and the scratch, in one piece of memory that stays in L1. */
 ON_ENCODE static int set_up_rows(struct jpeg_encoder *encoder)
 {
@@ -210,20 +231,19 @@ ON_ENCODE static int set_up(
 		&encoder->colour, has_chroma(format) ? frame->encoding : FRAME_BT601, frame->range);
 
 	compressor->image_width = frame->width;
-	compressor->image_height = frame->height;
 	compressor->in_color_space = colour_space_of(format);
 	compressor->input_components = raw ? (has_chroma(format) ? 3 : 1) : format->bytes_per_pixel;
 	jpeg_set_defaults(compressor);
 	jpeg_set_quality(compressor, encoder->config.quality, TRUE);
 	compressor->raw_data_in = raw;
 	/* The default is 4:2:0, all that a 4:2:0 source is good for. */
-	if (encoder->config.chroma == JPEG_CHROMA_422 && !format->chroma_420)
+	if (mcu_height(&encoder->config, format) == DCTSIZE)
 		compressor->comp_info[0].v_samp_factor = 1;
 	encoder->format = format;
 	return 0;
 }
 
-/* ---- a frame ---- */
+/* ---- rows ---- */
 
 /* Repeat the last sample of a row up to where libjpeg reads. */
 ON_ENCODE static void pad_row(uint8_t *row, size_t n, size_t block_columns)
@@ -262,8 +282,9 @@ ON_ENCODE static uint8_t *clamped_row(
 	return rows + (i < n ? i : n - 1) * encoder->stride_bytes;
 }
 
-/* From the frame's rows through ours into libjpeg's raw-data interface. */
-ON_ENCODE static void compress_rows(struct jpeg_encoder *encoder, const struct frame *frame)
+/* From the frame's rows, from first up to end, through ours into libjpeg's raw-data interface. */
+ON_ENCODE static void compress_rows(
+	struct jpeg_encoder *encoder, const struct frame *frame, uint32_t first, uint32_t end)
 {
 	struct jpeg_compress_struct *compressor = &encoder->compressor;
 	uint32_t group_rows = (uint32_t)compressor->comp_info[0].v_samp_factor;
@@ -271,8 +292,8 @@ ON_ENCODE static void compress_rows(struct jpeg_encoder *encoder, const struct f
 	JSAMPROW luma[LUMA_ROWS], cb[CHROMA_ROWS], cr[CHROMA_ROWS];
 	JSAMPARRAY image[] = {luma, cb, cr};
 
-	for (uint32_t top = 0; top < frame->height; top += mcu_rows) {
-		uint32_t left = frame->height - top;
+	for (uint32_t top = first; top < end; top += mcu_rows) {
+		uint32_t left = end - top;
 		uint32_t groups_left = (left + group_rows - 1) / group_rows;
 
 		for (uint32_t i = 0; i < mcu_rows; i++)
@@ -299,11 +320,12 @@ ON_ENCODE static void compress_rows(struct jpeg_encoder *encoder, const struct f
 }
 
 /* libjpeg converts RGB itself, and fast; it needs help only with a limited range. */
-ON_ENCODE static void compress_rgb(struct jpeg_encoder *encoder, const struct frame *frame)
+ON_ENCODE static void compress_rgb(
+	struct jpeg_encoder *encoder, const struct frame *frame, uint32_t first, uint32_t end)
 {
 	size_t row_bytes = (size_t)frame->width * encoder->format->bytes_per_pixel;
 
-	for (uint32_t i = 0; i < frame->height; i++) {
+	for (uint32_t i = first; i < end; i++) {
 		const uint8_t *source = frame->planes[0].data +
 					(size_t)i * frame->planes[0].stride_bytes;
 		JSAMPROW row = (JSAMPROW)source;
@@ -316,19 +338,87 @@ ON_ENCODE static void compress_rgb(struct jpeg_encoder *encoder, const struct fr
 	}
 }
 
-/* Room that the picture will most likely not exceed; if it does, the packet grows. */
-ON_ENCODE static size_t likely_bytes(const struct jpeg_encoder *encoder)
+/* ---- slices ---- */
+
+void jpeg_cut(const struct jpeg_config *config, const struct frame *frame, unsigned n_wanted,
+	struct jpeg_cut *ret_cut)
 {
-	size_t guess = (size_t)encoder->width * encoder->height / 8 + 4096;
+	const struct rows_format *format = rows_find_format(frame->fourcc);
+	uint64_t columns, rows, slice_rows;
+
+	*ret_cut = (struct jpeg_cut){.n_slices = 1, .slice_rows = frame->height};
+	if (!format || !frame->height)
+		return;
+	/* In MCUs. */
+	columns = ((uint64_t)frame->width + mcu_width(format) - 1) / mcu_width(format);
+	rows = ((uint64_t)frame->height + mcu_height(config, format) - 1) /
+	       mcu_height(config, format);
+	slice_rows = (rows + n_wanted - 1) / n_wanted;
+	if (slice_rows == rows || columns * slice_rows > RESTART_INTERVAL_MOST)
+		return;
+	ret_cut->n_slices = (unsigned)((rows + slice_rows - 1) / slice_rows);
+	ret_cut->slice_rows = (uint32_t)slice_rows * mcu_height(config, format);
+	ret_cut->restart_interval = (uint32_t)(columns * slice_rows);
+}
+
+/* The length that a segment says it has. */
+ON_ENCODE static size_t segment_bytes(const uint8_t *segment)
+{
+	return MARKER_BYTES + (size_t)(segment[2] << 8 | segment[3]);
+}
+
+/* The segment of a marker in a header that libjpeg wrote, where it is. */
+ON_ENCODE static uint8_t *find_segment(uint8_t *jpeg, enum marker marker)
+{
+	uint8_t *segment = jpeg + MARKER_BYTES;
+
+	while (segment[1] != marker)
+		segment += segment_bytes(segment);
+	return segment;
+}
+
+/*
+ * libjpeg made a picture of the slice; make it a piece of the frame's. The first slice keeps its
+ * header, the others have a restart marker in its place, the last one keeps its EOI.
+ */
+ON_ENCODE static void trim_piece(struct packet_piece *piece, const struct frame *frame,
+	const struct jpeg_cut *cut, unsigned slice)
+{
+	uint8_t *begin = piece->memory, *end = begin + piece->length_bytes;
+
+	if (!slice) {
+		uint8_t *sof = find_segment(begin, SOF0);
+
+		sof[5] = (uint8_t)(frame->height >> 8);
+		sof[6] = (uint8_t)frame->height;
+	} else {
+		uint8_t *sos = find_segment(begin, SOS);
+
+		begin = sos + segment_bytes(sos) - MARKER_BYTES;
+		begin[0] = 0xff;
+		begin[1] = (uint8_t)(RST0 + (slice - 1) % RST_MARKERS);
+	}
+	if (slice + 1 < cut->n_slices)
+		end -= MARKER_BYTES;
+	piece->data = begin;
+	piece->length_bytes = (size_t)(end - begin);
+}
+
+/* Room that so many rows will most likely not exceed; if they do, the piece grows. */
+ON_ENCODE static size_t likely_bytes(const struct jpeg_encoder *encoder, uint32_t rows)
+{
+	size_t guess = (size_t)encoder->width * rows / 8 + 4096;
 	size_t experience = encoder->last_bytes + encoder->last_bytes / 4;
 
 	return guess > experience ? guess : experience;
 }
 
-int jpeg_encode(struct jpeg_encoder *encoder, const struct frame *frame, struct packet *packet)
+int jpeg_encode_slice(struct jpeg_encoder *encoder, const struct frame *frame,
+	const struct jpeg_cut *cut, unsigned slice, struct packet_piece *piece)
 {
 	const struct rows_format *format = rows_find_format(frame->fourcc);
-	struct packet_piece *piece = &packet->pieces[0];
+	uint32_t first = slice * cut->slice_rows;
+	uint32_t end = slice + 1 < cut->n_slices ? first + cut->slice_rows : frame->height;
 	int err;
 
 	if (!format || frame->width > JPEG_MAX_DIMENSION || frame->height > JPEG_MAX_DIMENSION ||
@@ -345,19 +435,34 @@ int jpeg_encode(struct jpeg_encoder *encoder, const struct frame *frame, struct 
 	err = set_up(encoder, format, frame);
 	if (err < 0)
 		return err;
-	err = packet_reserve(piece, likely_bytes(encoder));
+	err = packet_reserve(piece, likely_bytes(encoder, end - first));
 	if (err < 0)
 		return err;
 
+	encoder->compressor.image_height = end - first;
+	/* So the header says; a slice is just as long and has no marker within. */
+	encoder->compressor.restart_interval = cut->restart_interval;
 	jpeg_start_compress(&encoder->compressor, TRUE);
 	if (format->layout == ROWS_RGB)
-		compress_rgb(encoder, frame);
+		compress_rgb(encoder, frame, first, end);
 	else
-		compress_rows(encoder, frame);
+		compress_rows(encoder, frame, first, end);
 	jpeg_finish_compress(&encoder->compressor);
 
 	encoder->last_bytes = piece->length_bytes;
-	piece->data = piece->memory;
+	trim_piece(piece, frame, cut, slice);
+	return 0;
+}
+
+int jpeg_encode(struct jpeg_encoder *encoder, const struct frame *frame, struct packet *packet)
+{
+	struct jpeg_cut uncut;
+	int err;
+
+	jpeg_cut(&encoder->config, frame, 1, &uncut);
+	err = jpeg_encode_slice(encoder, frame, &uncut, 0, &packet->pieces[0]);
+	if (err < 0)
+		return err;
 	packet_compose(packet, 1);
 	packet->width = frame->width;
 	packet->height = frame->height;
