@@ -20,6 +20,7 @@
 
 struct program {
 	struct settings settings;
+	struct workers *workers;
 	struct pipeline *pipelines[SETTINGS_CAMERAS_MAX];
 	struct server *server;
 	struct server_thread server_thread;
@@ -140,6 +141,7 @@ ON_MAIN static void stop(struct program *program)
 	server_destroy(program->server);
 	for (size_t i = 0; i < program->settings.n_cameras; i++)
 		pipeline_destroy(program->pipelines[i]);
+	workers_destroy(program->workers);
 }
 
 ON_MAIN static int start(struct program *program)
@@ -149,6 +151,12 @@ ON_MAIN static int start(struct program *program)
 	char reason[SERVER_REASON_BYTES], camera_reason[CAMERA_REASON_BYTES];
 	int err;
 
+	err = workers_create(
+		settings->encode_threads, (unsigned)settings->n_cameras, &program->workers);
+	if (err < 0) {
+		log_error("main", "cannot start threads: %s", strerror(-err));
+		return err;
+	}
 	for (size_t i = 0; i < settings->n_cameras; i++) {
 		struct camera_settings *camera = &settings->cameras[i];
 
@@ -157,7 +165,8 @@ ON_MAIN static int start(struct program *program)
 			log_error("main", "camera %s: %s", camera->camera.name, camera_reason);
 			return err;
 		}
-		err = pipeline_create(&camera->camera, &camera->jpeg, &program->pipelines[i]);
+		err = pipeline_create(
+			&camera->camera, &camera->jpeg, program->workers, &program->pipelines[i]);
 		if (err < 0) {
 			log_error("main", "camera %s: %s", camera->camera.name, strerror(-err));
 			return err;

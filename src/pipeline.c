@@ -5,7 +5,8 @@
  *                           when the camera fails or the program stops, recall what is on loan and
  *                           close; wait, and open again.
  *   encode  (one a camera): sleep while nobody wants pictures; else take the newest frame, encode
- *                           it, publish the packet.
+ *                           it, with the help of the workers, and publish the packet.
+ *   workers (a few)       : encode slices of any camera's frame (encode/workers.c).
  *   server  (one):          turn libh2o's loop.
  *
  * Two exchanges join them, frames and packets; a third carries the camera's status to the server.
@@ -27,6 +28,7 @@
 #include "camera/dmabuf.h"
 #include "camera/formats.h"
 #include "encode/passthrough.h"
+#include "encode/slicer.h"
 #include "exchange/packet.h"
 
 /* Pauses between attempts to open a camera that is not there. */
@@ -59,7 +61,7 @@ struct pipeline {
 	struct camera_status now; /* what was published last */
 
 	/* encode */
-	struct jpeg_encoder *encoder;
+	struct slicer *slicer;
 	struct packet_pool pool;
 	struct log_limit bad_frames;
 
@@ -266,7 +268,7 @@ ON_ENCODE static int encode_frame(
 	if (compressed)
 		err = passthrough_copy(frame->planes[0].data, frame->payload_bytes, packet);
 	else
-		err = jpeg_encode(p->encoder, frame, packet);
+		err = slicer_encode(p->slicer, frame, packet);
 	(void)dmabuf_end_read(frame); /* only reads happened; nothing to flush */
 	packet->encode_end_ns = clock_now_ns();
 
@@ -372,7 +374,7 @@ void server_thread_stop(struct server_thread *thread)
 /* ---- main ---- */
 
 int pipeline_create(const struct camera_config *camera, const struct jpeg_config *jpeg,
-	struct pipeline **ret_pipeline)
+	struct workers *workers, struct pipeline **ret_pipeline)
 {
 	/* Not calloc(): the exchanges are aligned to cache lines. */
 	struct pipeline *p = aligned_alloc(alignof(struct pipeline), sizeof *p);
@@ -389,7 +391,7 @@ int pipeline_create(const struct camera_config *camera, const struct jpeg_config
 	p->packets.fresh_fd = p->packets.returned_fd = -1;
 	p->status.fresh_fd = p->status.returned_fd = -1;
 
-	err = jpeg_encoder_create(jpeg, &p->encoder);
+	err = slicer_create(jpeg, workers, &p->slicer);
 	if (err < 0)
 		goto fail;
 	err = exchange_init(&p->frames, p->frame_slots, sizeof p->frame_slots[0]);
@@ -474,7 +476,7 @@ void pipeline_destroy(struct pipeline *p)
 	for (size_t i = 0; i < EXCHANGE_SLOTS; i++)
 		packet_unref(p->packet_slots[i]);
 	packet_pool_finish(&p->pool);
-	jpeg_encoder_destroy(p->encoder);
+	slicer_destroy(p->slicer);
 	exchange_finish(&p->frames);
 	exchange_finish(&p->packets);
 	exchange_finish(&p->status);

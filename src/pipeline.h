@@ -11,16 +11,17 @@
 #include "base/roles.h"
 #include "camera/camera.h"
 #include "encode/jpeg.h"
+#include "encode/workers.h"
 #include "server/server.h"
 
 struct pipeline;
 
 /*
- * Make a pipeline; nothing runs and no device is opened yet. camera lives as long as the pipeline.
- * Returns 0 or a negative errno.
+ * Make a pipeline that takes one of the workers' jobs; nothing runs and no device is opened yet.
+ * camera and workers live as long as the pipeline. Returns 0 or a negative errno.
  */
 ON_MAIN int pipeline_create(const struct camera_config *camera, const struct jpeg_config *jpeg,
-	struct pipeline **ret_pipeline);
+	struct workers *workers, struct pipeline **ret_pipeline);
 
 /* The pipeline as the server sees it; valid until pipeline_destroy(). */
 ON_MAIN void pipeline_describe(struct pipeline *pipeline, struct server_camera *ret_camera);

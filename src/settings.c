@@ -159,6 +159,30 @@ static void print_number(const struct setting *setting, const void *field, FILE 
 	fprintf(out, "%d", *(const int *)field);
 }
 
+static int parse_threads(const struct setting *setting, void *field, const char *value)
+{
+	unsigned threads = 0;
+	const char *end;
+
+	(void)setting;
+	if (strcmp(value, "auto") &&
+		(parse_digits(value, WORKERS_THREADS_MOST, &threads, &end) < 0 || *end || !threads))
+		return -EINVAL;
+	*(unsigned *)field = threads;
+	return 0;
+}
+
+static void print_threads(const struct setting *setting, const void *field, FILE *out)
+{
+	unsigned threads = *(const unsigned *)field;
+
+	(void)setting;
+	if (threads)
+		fprintf(out, "%u", threads);
+	else
+		fputs("auto", out);
+}
+
 static int parse_size(const struct setting *setting, void *field, const char *value)
 {
 	struct camera_config *camera = field;
@@ -392,6 +416,9 @@ static const struct setting settings_table[] = {
 	{"log-level", SERVER(log_level), parse_word, print_word,
 		"LEVEL", "error, warning, info or debug",
 		"error, warning, info or debug", log_levels},
+	{"encode-threads", SERVER(encode_threads), parse_threads, print_threads,
+		"N", "threads for one picture, 1 to 16; auto: one a core",
+		"a number from 1 to 16, or auto"},
 	{"source", CAMERA(camera.source), parse_source, print_text,
 		"SOURCE", "auto, pattern, PATH, v4l2:PATH or replay:PATH",
 		"auto, pattern, v4l2:PATH, replay:PATH, or a path with a / such as /dev/video0 or ./a.mjpg"},
@@ -946,6 +973,6 @@ void settings_usage(FILE *out)
 	print_option(out, "", "check", "", "print the settings in effect, as a settings file");
 	print_option(out, "-V,", "version", "", "print the version");
 	print_option(out, "-h,", "help", "", "print this");
-	fputs("\nTry fanlight --source pattern, and open http://127.0.0.1:8080/ in a browser.\n",
+	fputs("Try fanlight --source pattern, and open http://127.0.0.1:8080/ in a browser.\n",
 		out);
 }

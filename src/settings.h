@@ -11,6 +11,7 @@
 #include "base/roles.h"
 #include "camera/camera.h"
 #include "encode/jpeg.h"
+#include "encode/workers.h"
 #include "server/server.h"
 
 #define SETTINGS_CAMERAS_MAX 16
@@ -23,6 +24,7 @@ struct camera_settings {
 struct settings {
 	enum log_level log_level;
 	struct server_config server;
+	unsigned encode_threads; /* up to WORKERS_THREADS_MOST; 0 for one a core */
 	struct camera_settings cameras[SETTINGS_CAMERAS_MAX];
 	size_t n_cameras; /* at least 1 */
 };

@@ -138,6 +138,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "captured_fps", json_rounded(feed->captured.per_second));
 	put(camera, "encoded", json_counter(&stats->encoded));
 	put(camera, "encoded_fps", json_rounded(feed->encoded.per_second));
+	put(camera, "slices", json_integer(feed->newest ? feed->newest->packet->n_pieces : 0));
 	put(camera, "drops", json_drops(stats));
 	put(camera, "stages_ms", json_stages(feed));
 	put(camera, "clients", json_clients(feed));

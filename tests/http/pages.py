@@ -92,7 +92,8 @@ class Pages(server.Case):
         self.assertLessEqual(
             {"name", "source", "online", "since", "reason", "driver", "card", "bus", "path",
              "format", "device_format", "size", "fps", "captured_fps", "encoded_fps", "sequence",
-             "buffers", "dmabuf", "converted", "drops", "stages_ms", "clients"}, set(camera))
+             "slices", "buffers", "dmabuf", "converted", "drops", "stages_ms", "clients"},
+            set(camera))
         self.assertEqual(camera["name"], "camera")
         self.assertEqual(camera["source"], "pattern")
         self.assertEqual((camera["online"], camera["reason"]), (True, ""))

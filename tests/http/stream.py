@@ -116,6 +116,25 @@ class Stream(server.Case):
         eventually(lambda: any(client["fps"] > 0 for client in self.fanlight.clients()))
 
 
+class Slices(server.Case):
+    OPTIONS = ("--size", "1280x720", "--fps", "60", "--encode-threads", "2")
+
+    def assert_some_are_sliced(self, pictures):
+        """Whether or not slices pay here, they are tried now and then."""
+        restart_interval = b"\xff\xdd\0\4"
+        jpeg = next(jpeg for jpeg in pictures if restart_interval in jpeg[:1024])
+        self.assertEqual(Image.open(io.BytesIO(jpeg)).size, (1280, 720))
+        Image.open(io.BytesIO(jpeg)).load()
+
+    def test_sliced_pictures_come_whole_in_both_layouts(self):
+        self.assert_some_are_sliced(jpeg for _, jpeg in classic_parts(self.stream()))
+        self.assert_some_are_sliced(early_parts(self.stream("/stream?layout=early")))
+
+    def test_a_sliced_snapshot_is_whole(self):
+        snapshots = (self.fanlight.get("/snapshot?max_age_ms=0")[2] for _ in itertools.count())
+        self.assert_some_are_sliced(snapshots)
+
+
 class Demand(server.Case):
     def setUp(self):
         eventually(lambda: not self.fanlight.clients())

@@ -85,6 +85,7 @@ ON_MAIN static void defaults_stay_on_this_machine(void **state)
 	assert_int_equal(settings.server.https.port, 8443);
 	assert_string_equal(settings.server.cert, "");
 	assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(settings.encode_threads, 0);
 	assert_int_equal(settings.n_cameras, 1);
 	assert_string_equal(settings.cameras[0].camera.name, "camera");
 	assert_string_equal(settings.cameras[0].camera.source, "auto");
@@ -99,7 +100,8 @@ ON_MAIN static void file_sets_everything(void **state)
 
 	(void)state;
 	assert_int_equal(LOAD("# a comment\n; another\nhttp = :80\nhttps=[::1]:0\n"
-			      "cert = a.pem\nkey = b.pem\nstate-dir = /s\nlog-level = debug\n\n"
+			      "cert = a.pem\nkey = b.pem\nstate-dir = /s\nlog-level = debug\n"
+			      "encode-threads = 3\n\n"
 			      "[camera front]\n  source = v4l2:/dev/video2\n\tsize = 640x480\n"
 			      "fps = 29.97\nformat = MJPG\nquality = 1\nchroma = 422\n"
 			      "input = HDMI 1\nstandard = PAL\n"
@@ -113,6 +115,7 @@ ON_MAIN static void file_sets_everything(void **state)
 	assert_string_equal(settings.server.key, "b.pem");
 	assert_string_equal(settings.server.state_dir, "/s");
 	assert_int_equal(settings.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(settings.encode_threads, 3);
 	assert_int_equal(settings.n_cameras, 1);
 	assert_string_equal(camera->name, "front");
 	assert_string_equal(camera->source, "v4l2:/dev/video2");
@@ -206,12 +209,12 @@ ON_MAIN static void printed_settings_read_back_to_the_same(void **state)
 	char *text, *again;
 
 	(void)state;
-	assert_int_equal(
-		LOAD("http = off\nhttps = [fe80::1%eth0]:443\ncert = /a b.pem\nkey = k\n"
-		     "log-level = error\nsource = replay:./c;d\n[camera a]\n[camera b-_9]\n"
-		     "size = 1920x1080\nfps = 30000/1001\nformat = Y10\nquality = 100\n"
-		     "chroma = 422\ninput = 1\nstandard = SECAM\n"
-		     "controls = a=-9223372036854775808, b=0\n"),
+	assert_int_equal(LOAD("http = off\nhttps = [fe80::1%eth0]:443\ncert = /a b.pem\nkey = k\n"
+			      "log-level = error\nencode-threads = 2\nsource = replay:./c;d\n"
+			      "[camera a]\n[camera b-_9]\n"
+			      "size = 1920x1080\nfps = 30000/1001\nformat = Y10\nquality = 100\n"
+			      "chroma = 422\ninput = 1\nstandard = SECAM\n"
+			      "controls = a=-9223372036854775808, b=0\n"),
 		0);
 	first = settings;
 	text = print();
@@ -234,6 +237,9 @@ ON_MAIN static void good_values_print_as_they_were_meant(void **state)
 		{"--http", "localhost:1", "http = localhost:1\n"},
 		{"--http", "0.0.0.0:65535", "http = 0.0.0.0:65535\n"},
 		{"--http", "[localhost]:0", "http = localhost:0\n"},
+		{"--encode-threads", "auto", "encode-threads = auto\n"},
+		{"--encode-threads", "1", "encode-threads = 1\n"},
+		{"--encode-threads", "16", "encode-threads = 16\n"},
 		{"--size", "2x2", "size = 2x2\n"},
 		{"--size", "16384x16384", "size = 16384x16384\n"},
 		{"--fps", "1000", "fps = 1000\n"},
@@ -279,6 +285,11 @@ ON_MAIN static void bad_values_are_refused(void **state)
 		{"--state-dir", ""},
 		{"--log-level", "loud"},
 		{"--log-level", "infos"},
+		{"--encode-threads", ""},
+		{"--encode-threads", "0"},
+		{"--encode-threads", "17"},
+		{"--encode-threads", "2 "},
+		{"--encode-threads", "two"},
 		{"--source", ""},
 		{"--source", "patern"},
 		{"--source", "v4l2:"},
