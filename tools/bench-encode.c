@@ -3,13 +3,19 @@
  * way most camera servers feed it, on the same frames, taking turns.
  *
  * Prints medians of the thread's CPU time, which other programs on the machine disturb least.
+ *
+ * Then how long one takes from its begin to its end when it is whole, in a slice for each core, and
+ * as Fanlight chooses; with cores that are idle, and with cores that have other work.
  */
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jpeglib.h>
 #include <linux/videodev2.h>
@@ -17,10 +23,19 @@
 #include "base/clock.h"
 #include "base/roles.h"
 #include "encode/jpeg.h"
+#include "encode/slicer.h"
 #include "exchange/packet.h"
 
 #define QUALITY     80
 #define ROUNDS_MOST 10000
+
+/* Between two frames, as cameras leave one: long enough for cores to fall asleep. */
+#define PAUSE_NS (10 * NS_PER_MS)
+
+/* Enough for the choice whether to slice. */
+#define FRAMES_TO_LEARN 100
+
+#define BUSY_MOST 64
 
 /* The ways to encode that are compared. */
 enum way {
@@ -200,6 +215,7 @@ static int compare_costs(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
+/* Sorts. */
 static double median_ms(uint64_t *cost_ns, unsigned rounds)
 {
 	qsort(cost_ns, rounds, sizeof *cost_ns, compare_costs);
@@ -251,24 +267,159 @@ ON_ENCODE static int bench_frame(uint32_t fourcc, uint32_t width, uint32_t heigh
 	return err;
 }
 
-ON_ENCODE static int bench_all(unsigned rounds)
+/* ---- slices ---- */
+
+enum cut { WHOLE, SLICED, CHOSEN, CUTS };
+
+struct slices_bench {
+	struct frame frame;
+	struct packet packet;
+	struct workers *workers;
+	struct slicer *slicer; /* of workers */
+	uint64_t *took_ns[CUTS];
+	unsigned n_sliced; /* of the chosen */
+};
+
+/* Encode a frame after a pause; *ret_took_ns is the time on the wall. */
+ON_ENCODE static int encode_cut(struct slices_bench *bench, enum cut cut, uint64_t *ret_took_ns)
 {
-	static const struct {
-		uint32_t fourcc, width, height;
-	} frames[] = {
-		{V4L2_PIX_FMT_YUYV, 1280, 720},
-		{V4L2_PIX_FMT_NV12, 1280, 720},
-		{V4L2_PIX_FMT_YUYV, 1920, 1080},
-		{V4L2_PIX_FMT_NV12, 1920, 1080},
-	};
+	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	uint64_t begin_ns;
+	int err;
+
+	(void)nanosleep(&pause, NULL); /* a shorter one does no harm */
+	begin_ns = clock_now_ns();
+	if (cut == CHOSEN)
+		err = slicer_encode(bench->slicer, &bench->frame, &bench->packet);
+	else
+		err = slicer_encode_in(bench->slicer, &bench->frame,
+			cut == WHOLE ? 1 : workers_n_threads(bench->workers), &bench->packet);
+	*ret_took_ns = clock_now_ns() - begin_ns;
+	return err;
+}
+
+ON_ENCODE static int run_slices(struct slices_bench *bench, unsigned rounds)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < FRAMES_TO_LEARN; i++)
+		err = encode_cut(bench, CHOSEN, &bench->took_ns[CHOSEN][0]);
+	for (unsigned round = 0; !err && round < rounds; round++) {
+		for (enum cut cut = 0; !err && cut < CUTS; cut++)
+			err = encode_cut(bench, cut, &bench->took_ns[cut][round]);
+		bench->n_sliced += bench->packet.n_pieces > 1;
+	}
+	return err;
+}
+
+static void print_slices(struct slices_bench *bench, unsigned rounds)
+{
+	double whole_ms = median_ms(bench->took_ns[WHOLE], rounds);
+	double whole_best_ms = (double)bench->took_ns[WHOLE][0] / NS_PER_MS;
+
+	printf("%.4s %4ux%-4u  %6.2f %6.2f", (const char *)&bench->frame.fourcc, bench->frame.width,
+		bench->frame.height, whole_ms, whole_best_ms);
+	for (enum cut cut = SLICED; cut < CUTS; cut++) {
+		double ms = median_ms(bench->took_ns[cut], rounds);
+		double best_ms = (double)bench->took_ns[cut][0] / NS_PER_MS;
+
+		printf("  %6.2f %6.2f %5.2fx %5.2fx", ms, best_ms, ms / whole_ms,
+			best_ms / whole_best_ms);
+	}
+	printf("  %3u%%\n", bench->n_sliced * 100 / rounds);
+}
+
+ON_MAIN ON_ENCODE static int bench_slices(
+	uint32_t fourcc, uint32_t width, uint32_t height, unsigned rounds)
+{
+	struct slices_bench bench = {0};
+	int err = make_frame(&bench.frame, fourcc, width, height);
+
+	for (enum cut cut = 0; cut < CUTS; cut++)
+		bench.took_ns[cut] = calloc(rounds, sizeof *bench.took_ns[cut]);
+	if (!err)
+		err = workers_create(0, 1, &bench.workers);
+	if (!err)
+		err = slicer_create(&(struct jpeg_config){QUALITY, JPEG_CHROMA_420}, bench.workers,
+			&bench.slicer);
+	if (!err)
+		err = run_slices(&bench, rounds);
+	if (!err)
+		print_slices(&bench, rounds);
+	slicer_destroy(bench.slicer);
+	workers_destroy(bench.workers);
+	for (enum cut cut = 0; cut < CUTS; cut++)
+		free(bench.took_ns[cut]);
+	for (unsigned i = 0; i < PACKET_PIECES_MOST; i++)
+		free(bench.packet.pieces[i].memory);
+	free((uint8_t *)bench.frame.planes[0].data);
+	return err;
+}
+
+/* ---- all ---- */
+
+static const struct {
+	uint32_t fourcc, width, height;
+} frames[] = {
+	{V4L2_PIX_FMT_YUYV, 640, 360},
+	{V4L2_PIX_FMT_YUYV, 1280, 720},
+	{V4L2_PIX_FMT_NV12, 1280, 720},
+	{V4L2_PIX_FMT_YUYV, 1920, 1080},
+	{V4L2_PIX_FMT_NV12, 1920, 1080},
+};
+#define N_FRAMES (sizeof frames / sizeof frames[0])
+
+ON_ENCODE static int bench_ways(unsigned rounds)
+{
 	int err = 0;
 
 	printf("CPU ms per frame, median of %u; quality %d; x: times as fast as scanlines\n"
 	       "frame           ours, 4:2:0            and from BT.709        ours, 4:2:2"
 	       "            scanlines, 4:2:0\n",
 		rounds, QUALITY);
-	for (size_t i = 0; !err && i < sizeof frames / sizeof frames[0]; i++)
+	for (size_t i = 0; !err && i < N_FRAMES; i++)
 		err = bench_frame(frames[i].fourcc, frames[i].width, frames[i].height, rounds);
+	return err;
+}
+
+ON_MAIN ON_ENCODE static int bench_cuts(unsigned rounds, const char *cores)
+{
+	int err = 0;
+
+	printf("\nms from begin to end, median and best of %u; quality %d; x: of whole; cores %s\n"
+	       "frame           whole          a slice for each core       as chosen\n",
+		rounds, QUALITY, cores);
+	for (size_t i = 0; !err && i < N_FRAMES; i++)
+		err = bench_slices(frames[i].fourcc, frames[i].width, frames[i].height, rounds);
+	return err;
+}
+
+static void *be_busy(void *context)
+{
+	const atomic_bool *over = context;
+
+	while (!atomic_load_explicit(over, memory_order_relaxed))
+		;
+	return NULL;
+}
+
+/* bench_cuts() while every core has one more thing to do. */
+ON_MAIN ON_ENCODE static int bench_cuts_busy(unsigned rounds)
+{
+	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
+	pthread_t threads[BUSY_MOST];
+	atomic_bool over = false;
+	int err = 0, n = 0;
+
+	while (!err && n < n_cores && n < BUSY_MOST) {
+		err = -pthread_create(&threads[n], NULL, be_busy, &over);
+		n += !err;
+	}
+	if (!err)
+		err = bench_cuts(rounds, "busy");
+	atomic_store(&over, true);
+	while (n)
+		(void)pthread_join(threads[--n], NULL); /* ours, joined once */
 	return err;
 }
 
@@ -291,8 +442,13 @@ int main(int argc, char **argv)
 			return option == 'h' ? EXIT_SUCCESS : EXIT_FAILURE;
 		}
 	}
+	role_take(&role_main, NULL);
 	role_take(&role_encode, NULL);
-	err = bench_all((unsigned)rounds);
+	err = bench_ways((unsigned)rounds);
+	if (!err)
+		err = bench_cuts((unsigned)rounds, "idle");
+	if (!err)
+		err = bench_cuts_busy((unsigned)rounds);
 	if (err < 0)
 		fprintf(stderr, "bench-encode: %s\n", strerror(-err));
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
