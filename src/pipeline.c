@@ -42,7 +42,6 @@
 struct pipeline {
 	/* all threads, constant while they run */
 	const struct camera_config *config;
-	struct jpeg_config jpeg;
 	char room[48]; /* for the log */
 	int capture_stop_fd, encode_stop_fd;
 
@@ -384,7 +383,6 @@ int pipeline_create(const struct camera_config *camera, const struct jpeg_config
 		return -ENOMEM;
 	memset(p, 0, sizeof *p);
 	p->config = camera;
-	p->jpeg = *jpeg;
 	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
 	p->capture_stop_fd = p->encode_stop_fd = p->demand.event_fd = -1;
 	p->frames.fresh_fd = p->frames.returned_fd = -1;
