@@ -39,7 +39,7 @@ BUILDS = [
     Build('gcc', 'gcc', ['--buildtype=release']),
     Build('clang-asan', 'clang', ['--buildtype=debugoptimized', '-Db_lundef=false',
                                   '-Db_sanitize=address,undefined'],
-          suites=['unit', 'cli', 'http'], patience=4,
+          suites=['unit', 'cli', 'http', 'hostile'], patience=4,
           environment={'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
                        'LSAN_OPTIONS': 'print_suppressions=0:suppressions='
                                        f'{ROOT / "tests" / "lsan.supp"}'}),

@@ -20,6 +20,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "server/guard.h"
 #include "server/inside.h"
 #include "server/tls.h"
 
@@ -307,6 +308,7 @@ int server_create(const struct server_config *config, const struct server_camera
 		return -ENOMEM;
 	server->stop_fd = server->stop_watch_fd = -1;
 	server->created_ns = clock_now_ns();
+	guard_begin();
 	configure(server);
 	err = create_feeds(server, cameras, n);
 	if (err < 0)

@@ -1,0 +1,191 @@
+"""An HTTP/2 client that sends any frame it likes, and a viewer beside it who must not notice."""
+import collections
+import socket
+import ssl
+import struct
+import threading
+import unittest
+
+import server
+from server import Fanlight, eventually
+
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = range(5)
+PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(6, 10)
+END_STREAM, ACK, END_HEADERS, WITH_PRIORITY = 0x1, 0x1, 0x4, 0x20
+INITIAL_WINDOW_SIZE, MAX_WINDOW, NO_WINDOW_LIMIT = 4, 2**31 - 1, 2**30
+
+# What one viewer at 30 frames a second may lose to an attack. A loaded machine takes some as well.
+LOSS_FRAMES = 15
+
+Frame = collections.namedtuple("Frame", "type flags stream payload")
+
+
+def string(text):
+    """An HPACK string without Huffman code."""
+    data = text.encode()
+    if len(data) < 127:
+        return bytes([len(data)]) + data
+    prefix, rest = b"\x7f", len(data) - 127
+    while rest >= 128:
+        prefix, rest = prefix + bytes([rest % 128 + 128]), rest // 128
+    return prefix + bytes([rest]) + data
+
+
+def field(name, value):
+    """A header field that stays out of the table."""
+    return b"\0" + string(name) + string(value)
+
+
+def get(path, scheme="http"):
+    """A whole request's header block."""
+    return b"".join(field(*pair) for pair in ((":method", "GET"), (":scheme", scheme),
+                                              (":path", path), (":authority", "fanlight")))
+
+
+def priority(dependency, exclusive, weight=16):
+    return struct.pack(">IB", dependency | exclusive << 31, weight - 1)
+
+
+class Attacker:
+    """A connection after its preface; narrow makes both kernels hold as little as they can."""
+
+    def __init__(self, fanlight, scheme, narrow=False, initial_window=None):
+        connection = socket.socket()
+        connection.settimeout(server.PATIENCE_S)
+        if narrow:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        connection.connect(("127.0.0.1", int(fanlight.urls[scheme].rsplit(":", 1)[1])))
+        self.address = "%s:%d" % connection.getsockname()
+        if scheme == "https":
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_alpn_protocols(["h2"])
+            connection = context.wrap_socket(connection)
+        self.connection, self.scheme, self.rest = connection, scheme, b""
+        self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + self.settings(initial_window))
+
+    def close(self):
+        self.connection.close()
+
+    @staticmethod
+    def frame(kind, flags, stream, payload=b""):
+        length = struct.pack(">I", len(payload))[1:]
+        return length + struct.pack(">BBI", kind, flags, stream) + payload
+
+    def settings(self, initial_window=None):
+        return self.frame(SETTINGS, 0, 0, b"" if initial_window is None else struct.pack(
+            ">HI", INITIAL_WINDOW_SIZE, initial_window))
+
+    def window_update(self, stream, increment=NO_WINDOW_LIMIT):
+        return self.frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", increment))
+
+    def request(self, stream, path, before=b""):
+        flags = END_STREAM | END_HEADERS | (WITH_PRIORITY if before else 0)
+        return self.frame(HEADERS, flags, stream, before + get(path, self.scheme))
+
+    def send(self, data):
+        self.connection.sendall(data)
+
+    def send_frame(self, *arguments):
+        self.send(self.frame(*arguments))
+
+    def take(self, n):
+        while len(self.rest) < n:
+            some = self.connection.recv(min(n - len(self.rest), 4096))
+            if not some:
+                raise EOFError("the connection ends")
+            self.rest += some
+        data, self.rest = self.rest[:n], self.rest[n:]
+        return data
+
+    def next_frame(self):
+        head = self.take(9)
+        kind, flags, stream = struct.unpack(">BBI", head[3:])
+        return Frame(kind, flags, stream, self.take(int.from_bytes(head[:3], "big")))
+
+    def until(self, wanted):
+        """Read frames up to one that is wanted, which is returned."""
+        while not wanted(frame := self.next_frame()):
+            pass
+        return frame
+
+    def is_answered(self):
+        """Whether it still speaks with us: it answers a ping."""
+        self.send_frame(PING, 0, 0, b"fanlight")
+        return self.until(lambda frame: frame.type == PING).payload == b"fanlight"
+
+    def ends(self):
+        """Read to the end, however it comes; the error code of a GOAWAY on the way, or None."""
+        error = None
+        try:
+            while True:
+                frame = self.next_frame()
+                if frame.type == GOAWAY:
+                    error = struct.unpack(">II", frame.payload[:8])[1]
+        except (EOFError, ConnectionError, ssl.SSLError):
+            return error
+
+
+class Hostile(unittest.TestCase):
+    """Attacks on a fanlight beside a viewer, who watches through all of them; by SCHEME."""
+    SCHEME = None
+    OPTIONS = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.fanlight = Fanlight("--size", "320x240", "--fps", "30", *cls.OPTIONS, https=True)
+        cls.viewer = cls.fanlight.request("/stream")
+        cls.address = None
+        cls.watching = threading.Thread(target=cls.watch)
+        cls.watching.start()
+        cls.address = eventually(lambda: cls.fanlight.clients())[0]["address"]
+        eventually(lambda: cls.viewed()[0] > 15)
+
+    @classmethod
+    def tearDownClass(cls):
+        code = cls.fanlight.close()
+        cls.watching.join()
+        cls.viewer.raw.close()
+        assert code == 0, f"exit code {code}: {''.join(cls.fanlight.log)}"
+
+    @classmethod
+    def watch(cls):
+        try:
+            while cls.viewer.read_some():
+                pass
+        except (EOFError, OSError, ValueError):
+            pass  # the end of fanlight, which tearDownClass() judges
+
+    @classmethod
+    def viewed(cls):
+        """Frames that the viewer was sent, and frames that there were."""
+        camera = cls.fanlight.camera()
+        viewer = [client for client in camera["clients"] if client["address"] == cls.address]
+        return (viewer[0]["frames"] if viewer else 0), camera["encoded"]
+
+    def setUp(self):
+        self.before = self.viewed()
+        self.assertGreater(self.before[0], 0, "the viewer was lost")
+        self.addCleanup(self.check_viewer)
+
+    def check_viewer(self):
+        """Half a second on the viewer is there still and has lost next to nothing."""
+        eventually(lambda: self.viewed()[1] > self.before[1] + 15)
+        frames, encoded = (now - then for now, then in zip(self.viewed(), self.before))
+        self.assertLessEqual(encoded - frames, LOSS_FRAMES)
+
+    def attacker(self, **options):
+        attacker = Attacker(self.fanlight, self.SCHEME, **options)
+        self.addCleanup(attacker.close)
+        return attacker
+
+    def peak_kb(self):
+        status = open(f"/proc/{self.fanlight.process.pid}/status").read()
+        return int(status.split("VmHWM:")[1].split()[0])
+
+
+def over_both(tests):
+    """Run a class of attacks in cleartext and over TLS."""
+    return (type("Cleartext" + tests.__name__, (tests, Hostile), {"SCHEME": "http"}),
+            type("Encrypted" + tests.__name__, (tests, Hostile), {"SCHEME": "https"}))
