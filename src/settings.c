@@ -28,6 +28,7 @@
 #define WHITE_SPACE     " \t\r\n\v\f"
 #define SIZE_MOST       16384
 #define FPS_MOST        1000
+#define SECONDS_MOST    3600
 
 struct setting {
 	const char *name;
@@ -35,7 +36,7 @@ struct setting {
 	size_t offset, size_bytes; /* of the field in struct settings or struct camera_settings */
 	int (*parse)(const struct setting *setting, void *field, const char *value);
 	void (*print)(const struct setting *setting, const void *field, FILE *out);
-	const char *argument, *help; /* for --help */
+	const char *argument, *help; /* for --help, which leaves out what has NULL here */
 	const char *allowed;         /* completes "use ..." */
 	const char *const *words;    /* of a choice, in the order of its enum */
 };
@@ -139,6 +140,24 @@ ANY_THREAD static int parse_digits(
 	*ret_number = (unsigned)number;
 	*ret_end = end;
 	return 0;
+}
+
+static int parse_seconds(const struct setting *setting, void *field, const char *value)
+{
+	const char *end;
+	unsigned seconds;
+
+	(void)setting;
+	if (parse_digits(value, SECONDS_MOST, &seconds, &end) < 0 || *end || !seconds)
+		return -EINVAL;
+	*(unsigned *)field = seconds;
+	return 0;
+}
+
+static void print_seconds(const struct setting *setting, const void *field, FILE *out)
+{
+	(void)setting;
+	fprintf(out, "%u", *(const unsigned *)field);
 }
 
 static int parse_quality(const struct setting *setting, void *field, const char *value)
@@ -413,6 +432,8 @@ static const struct setting settings_table[] = {
 		"PATH", "its PEM private key", NULL},
 	{"state-dir", SERVER(server.state_dir), parse_directory, print_text,
 		"PATH", "where the self-signed certificate is kept", "the path of a directory"},
+	{"stall-timeout", SERVER(server.stall_timeout_s), parse_seconds, print_seconds,
+		"SECONDS", NULL, "a whole number from 1 to 3600"},
 	{"log-level", SERVER(log_level), parse_word, print_word,
 		"LEVEL", "error, warning, info or debug",
 		"error, warning, info or debug", log_levels},
@@ -860,6 +881,7 @@ ON_MAIN static int apply_defaults(struct loader *loader)
 		{"http", "127.0.0.1:8080"},
 		{"https", "127.0.0.1:8443"},
 		{"state-dir", state_dir},
+		{"stall-timeout", "10"},
 		{"log-level", "info"},
 		{"source", "auto"},
 		{"quality", "80"},
@@ -959,7 +981,7 @@ ON_MAIN static void print_option(
 
 void settings_usage(FILE *out)
 {
-	fputs("Usage: fanlight [OPTION]...    Camera pictures, fresh, to browsers.\n", out);
+	fputs("Usage: fanlight [OPTION]...    Camera pictures, fresh. More in fanlight(1).\n", out);
 	print_option(out, "-c,", "config", "PATH", "settings file [" DEFAULT_PATH "]");
 	for (size_t i = 0; i < N_SETTINGS; i++) {
 		const struct setting *setting = &settings_table[i];
@@ -967,7 +989,8 @@ void settings_usage(FILE *out)
 		if (setting->per_camera && !settings_table[i - 1].per_camera)
 			print_option(out, "", "camera", "NAME",
 				"what follows is for this camera; before: for all");
-		print_option(out, "", setting->name, setting->argument, setting->help);
+		if (setting->help)
+			print_option(out, "", setting->name, setting->argument, setting->help);
 	}
 	print_option(out, "", "list", "", "print this machine's cameras");
 	print_option(out, "", "check", "", "print the settings in effect, as a settings file");

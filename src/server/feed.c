@@ -61,6 +61,7 @@ void feed_begin(struct feed *feed, h2o_loop_t *loop)
 {
 	h2o_linklist_init_anchor(&feed->streams);
 	h2o_linklist_init_anchor(&feed->snapshots);
+	h2o_linklist_init_anchor(&feed->sending);
 	feed->fresh = h2o_evloop_socket_create(loop, feed->fresh_fd, H2O_SOCKET_FLAG_DONT_READ);
 	feed->fresh_fd = -1;
 	feed->fresh->data = feed;
@@ -79,6 +80,7 @@ void feed_tick(struct feed *feed, uint64_t now_ns)
 	meter_update(&feed->captured, stat_read(&feed->camera.stats->captured), now_ns);
 	meter_update(&feed->encoded, stat_read(&feed->camera.stats->encoded), now_ns);
 	streams_tick(feed, now_ns);
+	snapshots_tick(feed, now_ns);
 }
 
 const struct camera_status *feed_status(struct feed *feed)

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/connections.h"
 #include "server/listen.h"
 #include "server/part.h"
 #include "server/request.h"
@@ -54,6 +55,7 @@ struct feed {
 	const struct camera_status *status; /* NULL before the first; the exchange's slot */
 	h2o_linklist_t streams;             /* struct stream */
 	h2o_linklist_t snapshots;           /* struct snapshot that wait */
+	h2o_linklist_t sending;             /* struct snapshot that are being sent */
 	struct meter captured, encoded;
 	struct stage capture_to_dequeue, wait, encode, publish, total;
 	struct histogram encode_to_publish, publish_to_send;
@@ -79,8 +81,8 @@ struct server {
 	uint64_t stop_deadline_ns;
 	h2o_context_t context;
 	h2o_socket_t *stop;
-	h2o_linklist_t connections; /* struct connection */
-	h2o_timeout_t patience;     /* of waiting snapshots */
+	struct connections connections;
+	h2o_timeout_t patience; /* of waiting snapshots */
 	uint64_t last_stream_id;
 	struct log_limit accept_faults;
 	h2o_timeout_entry_t tick;  /* once a second */
@@ -139,7 +141,10 @@ ON_SERVER void stream_serve(struct feed *feed, h2o_req_t *req, const struct requ
 /* A new part has come: send it to every stream that is not sending. */
 ON_SERVER void streams_publish(struct feed *feed);
 
-/* Measure their rates, and let go who left while there was nothing to send; once a second. */
+/*
+ * Measure their rates, let go who left while there was nothing to send, cut off who takes nothing;
+ * once a second.
+ */
 ON_SERVER void streams_tick(struct feed *feed, uint64_t now_ns);
 
 /* End every stream, those that are sending as soon as they have. */
@@ -157,6 +162,9 @@ ON_SERVER void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct re
 
 /* A new part has come: answer those that waited for it. */
 ON_SERVER void snapshots_publish(struct feed *feed);
+
+/* Cut off who does not take theirs; once a second. */
+ON_SERVER void snapshots_tick(struct feed *feed, uint64_t now_ns);
 
 /* Answer all that wait with 503. */
 ON_SERVER void snapshots_stop(struct feed *feed);

@@ -270,6 +270,16 @@ ON_SERVER static void open_fds(struct exposition *e)
 	exposition_add_number(e, n - 1); /* without the folder's own */
 }
 
+ON_SERVER static void add_connections(struct exposition *e, const struct connections *connections)
+{
+	exposition_begin(e, "fanlight_connections_stalled_total", "counter",
+		"Connections cut off because they took nothing.");
+	exposition_add_number(e, connections->stalled);
+	exposition_begin(e, "fanlight_connections_refused_total", "counter",
+		"Connections refused for want of file descriptors.");
+	exposition_add_number(e, connections->refused);
+}
+
 ON_SERVER static void add_process(struct exposition *e, struct server *server)
 {
 	struct exposition_label version = {"version", FANLIGHT_VERSION};
@@ -313,6 +323,7 @@ void metrics_serve(struct server *server, h2o_req_t *req)
 			metric->add(&e, feed);
 		}
 	}
+	add_connections(&e, &server->connections);
 	add_process(&e, server);
 
 	reply_live_headers(req);

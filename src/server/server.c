@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -34,29 +33,12 @@
 /* Connections taken in one go, so that a rush of them does not hold up pictures. */
 #define ACCEPT_AT_ONCE 16
 
-struct connection {
-	h2o_linklist_t link; /* in server->connections */
-	h2o_socket_t *socket;
-};
-
 /* ---- accepting ---- */
-
-ON_SERVER static void on_connection_closed(void *data)
-{
-	struct connection *connection = data;
-
-	h2o_linklist_unlink(&connection->link);
-	free(connection);
-}
 
 ON_SERVER static void welcome(struct listener *listener, h2o_socket_t *socket)
 {
-	struct connection *connection = h2o_mem_alloc(sizeof *connection);
-
-	*connection = (struct connection){.socket = socket};
-	h2o_linklist_insert(&listener->server->connections, &connection->link);
-	socket->on_close.cb = on_connection_closed;
-	socket->on_close.data = connection;
+	if (!connections_add(&listener->server->connections, socket))
+		return;
 	listen_tune(h2o_socket_get_fd(socket));
 	h2o_accept(&listener->accept, socket);
 }
@@ -113,6 +95,7 @@ ON_SERVER static void on_tick(h2o_timeout_entry_t *entry)
 	struct server *server = H2O_STRUCT_FROM_MEMBER(struct server, tick, entry);
 	uint64_t now_ns = clock_now_ns();
 
+	connections_tick(&server->connections, now_ns);
 	for (size_t i = 0; i < server->n_feeds; i++)
 		feed_tick(&server->feeds[i], now_ns);
 	h2o_timeout_link(server->context.loop, &server->context.one_sec_timeout, &server->tick);
@@ -152,7 +135,7 @@ ON_SERVER static h2o_socket_t *watch(
 ON_SERVER static void begin(struct server *server)
 {
 	h2o_context_init(&server->context, h2o_evloop_create(), &server->config);
-	h2o_linklist_init_anchor(&server->connections);
+	connections_begin(&server->connections);
 	snapshots_begin(server);
 	for (size_t i = 0; i < server->n_feeds; i++)
 		feed_begin(&server->feeds[i], server->context.loop);
@@ -179,7 +162,7 @@ ON_SERVER static void end(struct server *server)
 	h2o_loop_t *loop = server->context.loop;
 
 	/* Connections that cannot be got rid of: the process ends soon, let it take them. */
-	if (!h2o_linklist_is_empty(&server->connections))
+	if (!connections_are_gone(&server->connections))
 		return;
 	h2o_socket_close(server->stop);
 	for (size_t i = 0; i < server->n_feeds; i++)
@@ -191,18 +174,6 @@ ON_SERVER static void end(struct server *server)
 	h2o_evloop_destroy(loop);
 }
 
-ON_SERVER static void cut_off_connections(struct server *server)
-{
-	for (h2o_linklist_t *link = server->connections.next; link != &server->connections;
-		link = link->next) {
-		struct connection *connection = H2O_STRUCT_FROM_MEMBER(
-			struct connection, link, link);
-
-		/* libh2o sees the end of it and closes it; one already shut is no error. */
-		(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
-	}
-}
-
 int server_turn(struct server *server)
 {
 	int32_t wait_ms = INT32_MAX;
@@ -212,13 +183,13 @@ int server_turn(struct server *server)
 	if (server->stopping) {
 		uint64_t now_ns = clock_now_ns();
 
-		if (h2o_linklist_is_empty(&server->connections) ||
+		if (connections_are_gone(&server->connections) ||
 			now_ns >= server->stop_deadline_ns + CUT_OFF_NS) {
 			end(server);
 			return 0;
 		}
 		if (now_ns >= server->stop_deadline_ns)
-			cut_off_connections(server);
+			connections_cut_off(&server->connections);
 		wait_ms = 10;
 	}
 	(void)h2o_evloop_run(server->context.loop, wait_ms); /* EINTR: the next turn waits on */
@@ -308,6 +279,7 @@ int server_create(const struct server_config *config, const struct server_camera
 		return -ENOMEM;
 	server->stop_fd = server->stop_watch_fd = -1;
 	server->created_ns = clock_now_ns();
+	server->connections.stall_timeout_ns = config->stall_timeout_s * NS_PER_S;
 	guard_begin();
 	configure(server);
 	err = create_feeds(server, cameras, n);

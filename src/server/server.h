@@ -31,7 +31,8 @@ struct server_config {
 	struct server_address https; /* TLS with ALPN: h2, http/1.1 */
 	char cert[256]; /* PEM files; both "" for a self-signed pair made on first start */
 	char key[256];
-	char state_dir[256]; /* where that pair is kept */
+	char state_dir[256];      /* where that pair is kept */
+	unsigned stall_timeout_s; /* cut off who takes nothing for so long */
 };
 
 /* One camera as the server sees it. What the pointers lead to outlives the server. */

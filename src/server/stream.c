@@ -272,6 +272,10 @@ void streams_tick(struct feed *feed, uint64_t now_ns)
 		/* While pictures go out, the send that fails tells that nobody is there. */
 		if (quiet && !stream->sending && has_hung_up(stream))
 			end_stream(stream);
+		if (stream->sending)
+			connections_watch(&stream->stall, stream->req, now_ns);
+		else
+			stream->stall = (struct stall){0};
 	}
 }
 

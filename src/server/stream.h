@@ -21,8 +21,9 @@ struct stream {
 	bool begun;   /* the opening boundary has been sent */
 	bool sending; /* from h2o_send() until the kernel has taken it; for ever after the last */
 	struct part *part; /* being sent */
-	uint64_t seen;     /* serial of the newest part that was sent or passed over */
-	char header[640];  /* of the part being sent, when the shared one does not do */
+	struct stall stall;
+	uint64_t seen;    /* serial of the newest part that was sent or passed over */
+	char header[640]; /* of the part being sent, when the shared one does not do */
 
 	char address[64];
 	uint64_t frames;   /* that the kernel has taken */
