@@ -82,7 +82,8 @@ struct server {
 	h2o_context_t context;
 	h2o_socket_t *stop;
 	struct connections connections;
-	h2o_timeout_t patience; /* of waiting snapshots */
+	h2o_timeout_t patience;     /* of waiting snapshots */
+	h2o_timeout_t gate_recheck; /* of streams that hold a part back */
 	uint64_t last_stream_id;
 	struct log_limit accept_faults;
 	h2o_timeout_entry_t tick;  /* once a second */
@@ -135,6 +136,9 @@ ON_SERVER bool reply_is_head(const h2o_req_t *req);
 ON_SERVER bool reply_is_known(const h2o_req_t *req, const char *etag);
 
 /* ---- stream.c ---- */
+
+/* Prepare the timer of those that hold a part back. */
+ON_SERVER void streams_begin(struct server *server);
 
 ON_SERVER void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *request);
 

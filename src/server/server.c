@@ -137,6 +137,7 @@ ON_SERVER static void begin(struct server *server)
 	h2o_context_init(&server->context, h2o_evloop_create(), &server->config);
 	connections_begin(&server->connections);
 	snapshots_begin(server);
+	streams_begin(server);
 	for (size_t i = 0; i < server->n_feeds; i++)
 		feed_begin(&server->feeds[i], server->context.loop);
 	server->stop = watch(server, &server->stop_watch_fd, server, on_stop);
@@ -170,6 +171,7 @@ ON_SERVER static void end(struct server *server)
 	h2o_timeout_unlink(&server->tick);
 	h2o_timeout_unlink(&server->context.http2._graceful_shutdown_timeout);
 	h2o_timeout_dispose(loop, &server->patience);
+	h2o_timeout_dispose(loop, &server->gate_recheck);
 	h2o_context_dispose(&server->context);
 	h2o_evloop_destroy(loop);
 }

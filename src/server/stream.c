@@ -1,7 +1,8 @@
 /*
  * A send begins when a part is published and the stream is idle, or when the last send has been
  * accepted by the kernel and a newer part has come meanwhile. So a client that takes its time gets
- * the newest picture each time and nothing in between, and nothing is ever queued for it here.
+ * the newest picture each time and nothing in between, and nothing is ever queued for it here. Nor
+ * is much queued in its kernel: while the gate says so, an idle stream passes parts over.
  *
  * libh2o reads what it was given until it calls proceed or disposes of the request, so a stream
  * holds its part that long. The request's pool disposes of the stream, whatever ended it.
@@ -13,6 +14,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+
+/*
+ * The kernel has no event for a window that opens. This is short against a frame's interval, so
+ * that a reader who nearly keeps up gets all that it can take; gates are shut for slow ones only.
+ */
+#define GATE_RECHECK_MS 10
 
 /* ustreamer's headers of a part; its times are seconds of CLOCK_MONOTONIC. */
 ON_SERVER static h2o_iovec_t format_extra_header(struct stream *stream, const struct part *part)
@@ -43,6 +50,22 @@ ON_SERVER static h2o_iovec_t format_extra_header(struct stream *stream, const st
 	return (h2o_iovec_t){stream->header, (size_t)length};
 }
 
+ON_SERVER static int fd_of(const struct stream *stream)
+{
+	h2o_conn_t *conn = stream->req->conn;
+
+	return h2o_socket_get_fd(conn->callbacks->get_socket(conn));
+}
+
+/* Ask a shut gate again soon, when there may be a newer part too. */
+ON_SERVER static void look_again(struct stream *stream)
+{
+	struct server *server = stream->feed->server;
+
+	if (!h2o_timeout_is_linked(&stream->recheck))
+		h2o_timeout_link(server->context.loop, &server->gate_recheck, &stream->recheck);
+}
+
 /* The part to send now, or NULL. */
 ON_SERVER static struct part *choose_part(struct stream *stream)
 {
@@ -51,6 +74,10 @@ ON_SERVER static struct part *choose_part(struct stream *stream)
 
 	if (!newest || newest->serial == stream->seen)
 		return NULL;
+	if (!gate_is_open(&stream->gate, gate_look(fd_of(stream)), clock_now_ns())) {
+		look_again(stream);
+		return NULL;
+	}
 	captured_ns = newest->packet->captured_ns;
 	passed = newest->serial - stream->seen - 1;
 	stream->seen = newest->serial;
@@ -134,10 +161,19 @@ ON_SERVER static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 		send_next(stream);
 }
 
+ON_SERVER static void on_recheck(h2o_timeout_entry_t *entry)
+{
+	struct stream *stream = H2O_STRUCT_FROM_MEMBER(struct stream, recheck, entry);
+
+	if (!stream->sending)
+		send_next(stream);
+}
+
 ON_SERVER static void dispose_stream(void *memory)
 {
 	struct stream *stream = memory;
 
+	h2o_timeout_unlink(&stream->recheck);
 	h2o_linklist_unlink(&stream->link);
 	part_unref(stream->part);
 	demand_drop(stream->feed->camera.demand);
@@ -207,12 +243,18 @@ ON_SERVER static struct stream *create_stream(
 		/* The newest may be sent; what was before is not missed. */
 		.seen = feed->newest ? feed->serial - 1 : 0,
 		.rate = {.at_ns = clock_now_ns()},
+		.recheck = {.cb = on_recheck},
 	};
 	format_address(stream);
 	pace_init(&stream->pace, request->fps);
 	h2o_linklist_insert(&feed->streams, &stream->link);
 	demand_add(feed->camera.demand);
 	return stream;
+}
+
+void streams_begin(struct server *server)
+{
+	h2o_timeout_init(server->context.loop, &server->gate_recheck, GATE_RECHECK_MS);
 }
 
 void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *request)
@@ -253,8 +295,7 @@ void streams_publish(struct feed *feed)
 /* libh2o does not read from an HTTP/1 client that it answers; this looks without reading. */
 ON_SERVER static bool has_hung_up(const struct stream *stream)
 {
-	h2o_conn_t *conn = stream->req->conn;
-	struct pollfd fd = {h2o_socket_get_fd(conn->callbacks->get_socket(conn)), POLLRDHUP, 0};
+	struct pollfd fd = {fd_of(stream), POLLRDHUP, 0};
 
 	return poll(&fd, 1, 0) > 0;
 }

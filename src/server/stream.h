@@ -2,6 +2,7 @@
 #ifndef FANLIGHT_SERVER_STREAM_H
 #define FANLIGHT_SERVER_STREAM_H
 
+#include "server/gate.h"
 #include "server/inside.h"
 #include "server/pace.h"
 
@@ -17,6 +18,8 @@ struct stream {
 	enum part_layout layout;
 	bool extra_headers;
 	struct pace pace;
+	struct gate gate;
+	h2o_timeout_entry_t recheck; /* of the gate */
 
 	bool begun;   /* the opening boundary has been sent */
 	bool sending; /* from h2o_send() until the kernel has taken it; for ever after the last */
