@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,11 +140,6 @@ void jpeg_encoder_destroy(struct jpeg_encoder *encoder)
 	jpeg_destroy_compress(&encoder->compressor);
 	free(encoder->memory);
 	free(encoder);
-}
-
-bool jpeg_encoder_takes(uint32_t fourcc)
-{
-	return rows_find_format(fourcc);
 }
 
 ANY_THREAD static bool has_chroma(const struct rows_format *format)

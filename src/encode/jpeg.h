@@ -12,7 +12,6 @@
 #ifndef FANLIGHT_JPEG_H
 #define FANLIGHT_JPEG_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/roles.h"
@@ -35,9 +34,6 @@ struct jpeg_encoder;
 ANY_THREAD int jpeg_encoder_create(
 	const struct jpeg_config *config, struct jpeg_encoder **ret_encoder);
 ANY_THREAD void jpeg_encoder_destroy(struct jpeg_encoder *encoder);
-
-/* Whether frames of this fourcc can be encoded. */
-ANY_THREAD bool jpeg_encoder_takes(uint32_t fourcc);
 
 /* How a frame is cut. */
 struct jpeg_cut {
