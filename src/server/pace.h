@@ -24,10 +24,16 @@ ANY_THREAD static inline void pace_init(struct pace *pace, double fps)
 	*pace = (struct pace){.interval_ns = fps > 0 ? (uint64_t)((double)NS_PER_S / fps) : 0};
 }
 
+/* Whether the frame captured at captured_ns would go through; asking changes nothing. */
+ANY_THREAD static inline bool pace_is_due(const struct pace *pace, uint64_t captured_ns)
+{
+	return captured_ns + pace->interval_ns / 4 >= pace->due_ns;
+}
+
 /* Whether the frame captured at captured_ns goes through; if so the next is due one on. */
 ANY_THREAD static inline bool pace_allows(struct pace *pace, uint64_t captured_ns)
 {
-	if (captured_ns + pace->interval_ns / 4 < pace->due_ns)
+	if (!pace_is_due(pace, captured_ns))
 		return false;
 	/* After a gap, such as the first frame, the grid begins anew. */
 	if (captured_ns > pace->due_ns + pace->interval_ns)

@@ -74,11 +74,13 @@ ON_SERVER static struct part *choose_part(struct stream *stream)
 
 	if (!newest || newest->serial == stream->seen)
 		return NULL;
-	if (!gate_is_open(&stream->gate, gate_look(fd_of(stream)), clock_now_ns())) {
+	captured_ns = newest->packet->captured_ns;
+	/* The gate reckons from the last frame that it let through, so only one that will be sent asks. */
+	if (pace_is_due(&stream->pace, captured_ns) &&
+		!gate_is_open(&stream->gate, gate_look(fd_of(stream)), clock_now_ns())) {
 		look_again(stream);
 		return NULL;
 	}
-	captured_ns = newest->packet->captured_ns;
 	passed = newest->serial - stream->seen - 1;
 	stream->seen = newest->serial;
 	stream->traffic->skipped += pace_skipped(&stream->pace, captured_ns, passed);

@@ -189,7 +189,9 @@ static void a_gap_is_not_made_up_for(void **state)
 	(void)state;
 	pace_init(&pace, 10);
 	assert_true(pace_allows(&pace, 5 * NS_PER_S));
+	assert_true(pace_is_due(&pace, 8 * NS_PER_S));
 	assert_true(pace_allows(&pace, 8 * NS_PER_S));
+	assert_false(pace_is_due(&pace, 8 * NS_PER_S + 30 * NS_PER_MS));
 	assert_false(pace_allows(&pace, 8 * NS_PER_S + 30 * NS_PER_MS));
 	assert_false(pace_allows(&pace, 8 * NS_PER_S + 60 * NS_PER_MS));
 	assert_true(pace_allows(&pace, 8 * NS_PER_S + 100 * NS_PER_MS));
