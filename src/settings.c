@@ -412,6 +412,7 @@ static const char *const log_levels[] = {
 static const char *const chromas[] = {
 	[JPEG_CHROMA_420] = "420",
 	[JPEG_CHROMA_422] = "422",
+	[JPEG_CHROMA_SOURCE] = "source",
 	NULL,
 };
 
@@ -455,7 +456,7 @@ static const struct setting settings_table[] = {
 	{"quality", CAMERA(jpeg.quality), parse_quality, print_number,
 		"N", "of the JPEGs, 1 to 100", "a number from 1 to 100"},
 	{"chroma", CAMERA(jpeg.chroma), parse_word, print_word,
-		"420|422", "colour resolution of the JPEGs", "420 or 422", chromas},
+		"420|422|source", "colour resolution of the JPEGs", "420, 422 or source", chromas},
 	{"input", CAMERA(camera.input), parse_text_or_auto, print_text_or_auto,
 		"NAME", "of a device with several; name or number",
 		"the name or number of an input, or auto"},

@@ -166,16 +166,20 @@ ANY_THREAD static J_COLOR_SPACE colour_space_of(const struct rows_format *format
 }
 
 /* Luma columns and rows of an MCU. */
-ANY_THREAD static uint32_t mcu_width(const struct rows_format *format)
+ANY_THREAD static uint32_t mcu_width(
+	const struct jpeg_config *config, const struct rows_format *format)
 {
-	return format->layout == ROWS_GREY ? DCTSIZE : 2 * DCTSIZE;
+	bool full = format->layout == ROWS_GREY ||
+		    (config->chroma == JPEG_CHROMA_SOURCE && format->layout == ROWS_RGB);
+
+	return full ? DCTSIZE : 2 * DCTSIZE;
 }
 
 ANY_THREAD static uint32_t mcu_height(
 	const struct jpeg_config *config, const struct rows_format *format)
 {
 	bool full = format->layout == ROWS_GREY ||
-		    (config->chroma == JPEG_CHROMA_422 && !format->chroma_420);
+		    (config->chroma != JPEG_CHROMA_420 && !format->chroma_420);
 
 	return full ? DCTSIZE : 2 * DCTSIZE;
 }
@@ -232,9 +236,10 @@ ON_ENCODE static int set_up(
 	jpeg_set_defaults(compressor);
 	jpeg_set_quality(compressor, encoder->config.quality, TRUE);
 	compressor->raw_data_in = raw;
-	/* The default is 4:2:0, all that a 4:2:0 source is good for. */
-	if (mcu_height(&encoder->config, format) == DCTSIZE)
-		compressor->comp_info[0].v_samp_factor = 1;
+	/* The chroma's are 1. */
+	compressor->comp_info[0].h_samp_factor = (int)mcu_width(&encoder->config, format) / DCTSIZE;
+	compressor->comp_info[0].v_samp_factor = (int)mcu_height(&encoder->config, format) /
+						 DCTSIZE;
 	encoder->format = format;
 	return 0;
 }
@@ -346,7 +351,8 @@ void jpeg_cut(const struct jpeg_config *config, const struct frame *frame, unsig
 	if (!format || !frame->height)
 		return;
 	/* In MCUs. */
-	columns = ((uint64_t)frame->width + mcu_width(format) - 1) / mcu_width(format);
+	columns = ((uint64_t)frame->width + mcu_width(config, format) - 1) /
+		  mcu_width(config, format);
 	rows = ((uint64_t)frame->height + mcu_height(config, format) - 1) /
 	       mcu_height(config, format);
 	slice_rows = (rows + n_wanted - 1) / n_wanted;

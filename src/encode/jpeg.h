@@ -19,8 +19,9 @@
 #include "fanlight/frame.h"
 
 enum jpeg_chroma {
-	JPEG_CHROMA_420, /* row pairs of 4:2:2 sources averaged */
-	JPEG_CHROMA_422, /* where the source has it; 4:2:0 sources stay 4:2:0 */
+	JPEG_CHROMA_420,    /* row pairs of 4:2:2 sources averaged */
+	JPEG_CHROMA_422,    /* where the source has it; 4:2:0 sources stay 4:2:0 */
+	JPEG_CHROMA_SOURCE, /* all that the source has: 4:4:4 of RGB, 4:2:2 and 4:2:0 as they are */
 };
 
 struct jpeg_config {

@@ -350,7 +350,7 @@ ON_ENCODE static void check(struct jpeg_encoder *encoder, const struct kind *kin
 ON_ENCODE static void every_format_and_size_keeps_its_colours(void **state)
 {
 	(void)state;
-	for (enum jpeg_chroma chroma = JPEG_CHROMA_420; chroma <= JPEG_CHROMA_422; chroma++) {
+	for (enum jpeg_chroma chroma = JPEG_CHROMA_420; chroma <= JPEG_CHROMA_SOURCE; chroma++) {
 		struct jpeg_encoder *encoder = make_encoder(95, chroma);
 
 		for (size_t k = 0; k < N_KINDS; k++)
@@ -406,13 +406,49 @@ ON_ENCODE static void colour_bars_come_out_pure(void **state)
 	jpeg_encoder_destroy(encoder);
 }
 
+/* Colours of single pixels, which no smaller chroma can hold. */
+static void paint_stripes(double x, double y, double rgb[3])
+{
+	bool red = fmod(x + y, 2) < 1;
+
+	rgb[0] = red ? 0.8 : 0.2;
+	rgb[1] = 0.5;
+	rgb[2] = red ? 0.2 : 0.8;
+}
+
+ON_ENCODE static void chroma_of_single_pixels_is_kept_where_asked(void **state)
+{
+	struct jpeg_encoder *encoder = make_encoder(95, JPEG_CHROMA_SOURCE);
+
+	(void)state;
+	for (size_t k = 0; k < N_KINDS; k++) {
+		struct packet packet = {0};
+		struct decoded decoded;
+		struct frame frame;
+		double mean, most;
+
+		if (kinds[k].layout != RGB)
+			continue;
+		frame = make_frame(&kinds[k], (struct size){33, 31}, FRAME_BT601,
+			FRAME_LIMITED_RANGE, paint_stripes);
+		assert_int_equal(jpeg_encode(encoder, &frame, &packet), 0);
+		decoded = decode(&packet);
+		measure(&decoded, paint_stripes, FRAME_BT601, &mean, &most);
+		assert_true(most < 12);
+		free(decoded.pixels);
+		free(packet.pieces[0].memory);
+		free_frame(&frame);
+	}
+	jpeg_encoder_destroy(encoder);
+}
+
 /* An odd picture has the same data as one whose edges were continued to whole blocks. */
 ON_ENCODE static void edges_are_continued_into_the_last_blocks(void **state)
 {
 	(void)state;
-	for (size_t k = 0; k < N_KINDS * 2; k++) {
-		const struct kind *kind = &kinds[k / 2];
-		struct jpeg_encoder *encoder = make_encoder(95, k % 2);
+	for (size_t k = 0; k < N_KINDS * 3; k++) {
+		const struct kind *kind = &kinds[k / 3];
+		struct jpeg_encoder *encoder = make_encoder(95, k % 3);
 		struct frame odd = make_frame(
 			kind, (struct size){27, 11}, FRAME_BT709, FRAME_LIMITED_RANGE, paint_edge);
 		struct frame whole = make_frame(
@@ -436,16 +472,29 @@ ON_ENCODE static void edges_are_continued_into_the_last_blocks(void **state)
 	}
 }
 
-ON_ENCODE static void header_is_jfif_baseline_of_the_quality_asked(void **state)
+/* Never more chroma than the source has, nor more than was asked for. */
+static void check_sampling(
+	const struct decoded *decoded, const struct kind *kind, enum jpeg_chroma chroma)
+{
+	bool full_across = kind->layout == RGB && chroma == JPEG_CHROMA_SOURCE;
+	bool full_down = kind->chroma_rows_per != 2 && chroma != JPEG_CHROMA_420;
+
+	assert_int_equal(decoded->h[0], full_across ? 1 : 2);
+	assert_int_equal(decoded->v[0], full_down ? 1 : 2);
+	for (int i = 1; i < 3; i++) {
+		assert_int_equal(decoded->h[i], 1);
+		assert_int_equal(decoded->v[i], 1);
+	}
+}
+
+ON_ENCODE static void header_is_jfif_baseline_of_the_quality_and_chroma_asked(void **state)
 {
 	/* The first row of T.81 table K.1 at quality 80: (q * 40 + 50) / 100. */
 	static const unsigned want[] = {6, 4, 4, 6, 10, 16, 20, 24};
 
 	(void)state;
 	for (size_t k = 0; k < N_KINDS; k++) {
-		bool full_chroma = kinds[k].chroma_rows_per != 2;
-
-		for (enum jpeg_chroma c = JPEG_CHROMA_420; c <= JPEG_CHROMA_422; c++) {
+		for (enum jpeg_chroma c = JPEG_CHROMA_420; c <= JPEG_CHROMA_SOURCE; c++) {
 			struct jpeg_encoder *encoder = make_encoder(80, c);
 			struct frame frame = make_frame(&kinds[k], (struct size){40, 24},
 				FRAME_BT601, FRAME_FULL_RANGE, paint_waves);
@@ -458,13 +507,8 @@ ON_ENCODE static void header_is_jfif_baseline_of_the_quality_asked(void **state)
 			assert_true(decoded.baseline);
 			for (int i = 0; i < 8; i++)
 				assert_int_equal(decoded.luma_dqt[i], want[i]);
-			if (kinds[k].layout != GREY) {
-				assert_int_equal(decoded.h[0], 2);
-				assert_int_equal(
-					decoded.v[0], c == JPEG_CHROMA_422 && full_chroma ? 1 : 2);
-				assert_int_equal(decoded.h[1] * decoded.v[1], 1);
-				assert_int_equal(decoded.h[2] * decoded.v[2], 1);
-			}
+			if (kinds[k].layout != GREY)
+				check_sampling(&decoded, &kinds[k], c);
 			free(decoded.pixels);
 			free(packet.pieces[0].memory);
 			free_frame(&frame);
@@ -634,8 +678,9 @@ int main(void)
 		cmocka_unit_test(every_format_and_size_keeps_its_colours),
 		cmocka_unit_test(every_encoding_and_range_is_honoured),
 		cmocka_unit_test(colour_bars_come_out_pure),
+		cmocka_unit_test(chroma_of_single_pixels_is_kept_where_asked),
 		cmocka_unit_test(edges_are_continued_into_the_last_blocks),
-		cmocka_unit_test(header_is_jfif_baseline_of_the_quality_asked),
+		cmocka_unit_test(header_is_jfif_baseline_of_the_quality_and_chroma_asked),
 		cmocka_unit_test(same_picture_makes_same_bytes_in_the_same_memory),
 		cmocka_unit_test(packet_grows_with_a_picture_of_noise),
 		cmocka_unit_test(libjpeg_error_costs_one_frame),

@@ -216,7 +216,7 @@ ON_MAIN static void printed_settings_read_back_to_the_same(void **state)
 			      "log-level = error\nencode-threads = 2\nsource = replay:./c;d\n"
 			      "[camera a]\n[camera b-_9]\n"
 			      "size = 1920x1080\nfps = 30000/1001\nformat = Y10\nquality = 100\n"
-			      "chroma = 422\ninput = 1\nstandard = SECAM\n"
+			      "chroma = source\ninput = 1\nstandard = SECAM\n"
 			      "controls = a=-9223372036854775808, b=0\n"),
 		0);
 	first = settings;

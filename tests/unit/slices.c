@@ -200,7 +200,7 @@ ON_ENCODE static void check(struct jpeg_encoder *encoder, enum jpeg_chroma chrom
 ON_ENCODE static void slices_are_libjpegs_own_restart_intervals(void **state)
 {
 	(void)state;
-	for (enum jpeg_chroma chroma = JPEG_CHROMA_420; chroma <= JPEG_CHROMA_422; chroma++) {
+	for (enum jpeg_chroma chroma = JPEG_CHROMA_420; chroma <= JPEG_CHROMA_SOURCE; chroma++) {
 		struct jpeg_encoder *encoder = make_encoder(chroma);
 
 		for (size_t f = 0; f < N_FORMATS; f++)
@@ -287,6 +287,7 @@ static void slices_are_whole_mcu_rows_of_equal_height(void **state)
 		{V4L2_PIX_FMT_YUYV, JPEG_CHROMA_420, {1280, 720}, 2, {2, 368, 80 * 23}},
 		{V4L2_PIX_FMT_YUYV, JPEG_CHROMA_422, {1280, 720}, 4, {4, 184, 80 * 23}},
 		{V4L2_PIX_FMT_NV12, JPEG_CHROMA_422, {1920, 1080}, 4, {4, 272, 120 * 17}},
+		{V4L2_PIX_FMT_RGB24, JPEG_CHROMA_SOURCE, {1920, 1080}, 2, {2, 544, 240 * 68}},
 		{V4L2_PIX_FMT_GREY, JPEG_CHROMA_420, {33, 9}, 8, {2, 8, 5}},
 		/* Nine MCU rows: four slices of two leave one for the fifth. */
 		{V4L2_PIX_FMT_RGB24, JPEG_CHROMA_420, {16, 144}, 6, {5, 32, 2}},
