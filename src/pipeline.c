@@ -3,7 +3,7 @@
  *
  *   capture (one a camera): open; wait for a frame, publish it, give back the one that returns;
  *                           when the camera fails or the program stops, recall what is on loan and
- *                           close; wait, and open again.
+ *                           close; wait, and open again. What is next, and when, says life.h.
  *   encode  (one a camera): sleep while nobody wants pictures; else take the newest frame, encode
  *                           it, with the help of the workers, and publish the packet.
  *   workers (a few)       : encode slices of any camera's frame (encode/workers.c).
@@ -30,14 +30,7 @@
 #include "encode/passthrough.h"
 #include "encode/slicer.h"
 #include "exchange/packet.h"
-
-/* Pauses between attempts to open a camera that is not there. */
-#define REOPEN_FIRST_NS (250 * NS_PER_MS)
-#define REOPEN_MOST_NS  (4 * NS_PER_S)
-
-/* A camera that is silent for this many frame intervals, and this long, has failed. */
-#define SILENT_FRAMES 30
-#define SILENT_NS     (3 * NS_PER_S)
+#include "life.h"
 
 struct pipeline {
 	/* all threads, constant while they run */
@@ -57,6 +50,8 @@ struct pipeline {
 
 	/* capture */
 	struct camera *camera;
+	struct life life;
+	int arrivals_fd;          /* -1 where the kernel does not tell of devices */
 	struct camera_status now; /* what was published last */
 
 	/* encode */
@@ -71,18 +66,28 @@ struct pipeline {
 
 /* ---- capture ---- */
 
-/* Say that the camera is online (reason "") or why it is not. */
+/* Say how the camera is, with the reason for it; "" when online. */
 ON_CAPTURE static void publish_status(struct pipeline *p, const char *reason)
 {
 	struct camera_status *slot = exchange_slot(&p->status);
-	bool online = !*reason;
+	bool online = p->life.state == CAMERA_STREAMING;
 
 	if (p->now.online != online || !p->now.since_ns)
 		p->now.since_ns = clock_now_ns();
+	p->now.state = p->life.state;
 	p->now.online = online;
-	(void)snprintf(p->now.reason, sizeof p->now.reason, "%s", reason);
+	if (reason != p->now.reason)
+		(void)snprintf(p->now.reason, sizeof p->now.reason, "%s", reason);
 	*slot = p->now;
 	(void)exchange_publish(&p->status);
+}
+
+/* Say why it is offline, once in the log: the same reason again is no news. */
+ON_CAPTURE static void report_fault(struct pipeline *p, const char *reason)
+{
+	if (p->now.online || strcmp(reason, p->now.reason))
+		log_warning(p->room, "%s; trying again until it works", reason);
+	publish_status(p, reason);
 }
 
 /* Give back what a slot carries, if anything. */
@@ -109,39 +114,81 @@ ON_CAPTURE static void log_online(const struct pipeline *p)
 			format_name(info->device_fourcc, device_name), name);
 }
 
-/* Deliver frames until the program stops (0) or the camera fails (a negative errno). */
-ON_CAPTURE static int capture_frames(struct pipeline *p, uint64_t silent_ns)
+/* The sentence for a camera that was open and failed. */
+ON_CAPTURE static void explain_fault(
+	const struct pipeline *p, int err, char reason[CAMERA_REASON_BYTES])
 {
-	uint64_t heard_ns = clock_now_ns();
+	const struct camera_info *info = &p->now.info;
+	const char *name = *info->path ? info->path : info->card;
 
+	if (err == -ETIMEDOUT)
+		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s delivers no frames", name);
+	else if (err == -ENODEV)
+		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s is gone", name);
+	else
+		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s: %s", name, strerror(-err));
+}
+
+/* Publish the newest frame. Returns 0, -EAGAIN (none), or how the camera has failed. */
+ON_CAPTURE static int capture_frame(struct pipeline *p)
+{
+	struct frame *slot = exchange_slot(&p->frames);
+	int err = camera_borrow(p->camera, slot);
+
+	if (err < 0)
+		return err;
+	stat_add(&p->stats.captured, 1);
+	stat_set(&p->stats.last_captured_ns, slot->captured_ns);
+	histogram_record_span(&p->stats.capture_to_dequeue, slot->captured_ns, slot->dequeued_ns);
+	life_hear(&p->life, slot->dequeued_ns);
+
+	/* Opening proves little: a grabber without a signal opens, too. */
+	if (!p->now.online) {
+		publish_status(p, "");
+		log_online(p);
+	}
+	slot = exchange_publish(&p->frames);
+	/* What nobody wants is not taken, and not lost. */
+	if (exchange_has_replaced(&p->frames) && demand_exists(&p->demand))
+		stat_add(&p->stats.dropped_encoder_busy, 1);
+	return return_loan(p, slot);
+}
+
+/* No frame came. Returns 0 or, when the camera is to be closed, a negative errno. */
+ON_CAPTURE static int bear_silence(struct pipeline *p)
+{
+	char reason[CAMERA_REASON_BYTES];
+
+	switch (life_look(&p->life, clock_now_ns())) {
+	case LIFE_LISTEN:
+		break;
+	case LIFE_REPORT:
+		explain_fault(p, -ETIMEDOUT, reason);
+		report_fault(p, reason);
+		break;
+	case LIFE_RESTART:
+		stat_add(&p->stats.restarted, 1);
+		camera_stop(p->camera);
+		return camera_start(p->camera);
+	case LIFE_GIVE_UP:
+		return -ETIMEDOUT;
+	}
+	return 0;
+}
+
+/* Deliver frames until the program stops (0) or the camera fails (a negative errno). */
+ON_CAPTURE static int capture_frames(struct pipeline *p)
+{
 	for (;;) {
-		struct frame *slot = exchange_slot(&p->frames);
-		int err = fd_wait(
-			camera_poll_fd(p->camera), p->capture_stop_fd, heard_ns + silent_ns);
+		int err = fd_wait(camera_poll_fd(p->camera), p->capture_stop_fd, p->life.due_ns);
 
-		if (err <= 0)
-			return err;
-		err = camera_borrow(p->camera, slot);
-		if (err == -EAGAIN)
-			continue;
-		if (err < 0)
-			return err;
-		heard_ns = slot->dequeued_ns;
-		stat_add(&p->stats.captured, 1);
-		stat_set(&p->stats.last_captured_ns, slot->captured_ns);
-		histogram_record_span(
-			&p->stats.capture_to_dequeue, slot->captured_ns, slot->dequeued_ns);
-
-		/* Opening proves little: a grabber without a signal opens, too. */
-		if (!p->now.online) {
-			publish_status(p, "");
-			log_online(p);
-		}
-		slot = exchange_publish(&p->frames);
-		/* What nobody wants is not taken, and not lost. */
-		if (exchange_has_replaced(&p->frames) && demand_exists(&p->demand))
-			stat_add(&p->stats.dropped_encoder_busy, 1);
-		err = return_loan(p, slot);
+		if (!err)
+			return 0;
+		if (err > 0)
+			err = capture_frame(p);
+		/* Bad frames only are silence, too, and the wait for them never times out. */
+		if (err == -EAGAIN || err == -ETIMEDOUT)
+			err = bear_silence(p);
 		if (err < 0)
 			return err;
 	}
@@ -160,73 +207,79 @@ ON_CAPTURE static void recall_loans(struct pipeline *p)
 	(void)return_loan(p, exchange_collect(&p->frames));
 }
 
-/* How long this camera may be silent before it counts as failed. */
-ON_CAPTURE static uint64_t silence_allowed_ns(const struct camera_info *info)
-{
-	uint64_t ns = 0;
-
-	if (info->fps_numerator)
-		ns = SILENT_FRAMES * NS_PER_S * info->fps_denominator / info->fps_numerator;
-	return ns > SILENT_NS ? ns : SILENT_NS;
-}
-
 /* Deliver from an open camera until the program stops (0) or it fails, with the reason. */
 ON_CAPTURE static int capture_opened(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
 {
 	const struct camera_info *info = &p->now.info;
-	const char *name;
 	int err;
 
 	camera_describe(p->camera, &p->now.info);
-	name = *info->path ? info->path : info->card;
 	err = camera_start(p->camera);
 	if (err < 0) {
 		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s: cannot start streaming: %s",
-			name, strerror(-err));
+			*info->path ? info->path : info->card, strerror(-err));
 		return err;
 	}
-	err = capture_frames(p, silence_allowed_ns(info));
+	life_listen(&p->life,
+		info->fps_numerator ? NS_PER_S * info->fps_denominator / info->fps_numerator : 0,
+		clock_now_ns());
+	err = capture_frames(p);
 	recall_loans(p);
 	camera_stop(p->camera);
-	if (err == -ETIMEDOUT)
-		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s delivers no frames", name);
-	else if (err == -ENODEV)
-		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s is gone", name);
-	else if (err < 0)
-		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s: %s", name, strerror(-err));
+	if (err < 0)
+		explain_fault(p, err, reason);
 	return err;
+}
+
+/* One life of the camera, from opening to closing: 0 to stop, or why it ended, with the reason. */
+ON_CAPTURE static int capture_once(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
+{
+	int err;
+
+	life_open(&p->life);
+	publish_status(p, p->now.reason);
+	err = camera_open(p->config, &p->stats, &p->camera, reason);
+	if (err < 0)
+		return err;
+	stat_add(&p->stats.opened, 1);
+	err = capture_opened(p, reason);
+	camera_close(p->camera);
+	if (err < 0)
+		stat_add(&p->stats.lost, 1);
+	return err;
+}
+
+/* Wait until it is time to open the camera again. False when the program stops. */
+ON_CAPTURE static bool wait_to_open(struct pipeline *p)
+{
+	for (;;) {
+		int err = fd_wait(p->arrivals_fd, p->capture_stop_fd, p->life.due_ns);
+
+		if (err <= 0)
+			return err < 0;
+		if (camera_has_arrived(p->arrivals_fd))
+			life_hurry(&p->life, clock_now_ns());
+	}
 }
 
 static void *capture_loop(void *context)
 {
 	struct pipeline *p = context;
-	char reason[CAMERA_REASON_BYTES] = "";
-	uint64_t pause_ns = REOPEN_FIRST_NS;
+	char reason[CAMERA_REASON_BYTES];
+	int err;
 
 	role_take(&role_capture, p->config->name);
-	for (;;) {
-		uint64_t frames_before = stat_read(&p->stats.captured);
-		int err = camera_open(p->config, &p->stats, &p->camera, reason);
-
-		if (!err) {
-			stat_add(&p->stats.opened, 1);
-			err = capture_opened(p, reason);
-			camera_close(p->camera);
-			if (!err)
-				return NULL;
-			stat_add(&p->stats.lost, 1);
-		}
-		/* The same reason again is no news. */
-		if (p->now.online || strcmp(reason, p->now.reason)) {
-			log_warning(p->room, "%s; trying again until it works", reason);
-			publish_status(p, reason);
-		}
-		if (stat_read(&p->stats.captured) != frames_before)
-			pause_ns = REOPEN_FIRST_NS;
-		if (!fd_wait(-1, p->capture_stop_fd, clock_now_ns() + pause_ns))
-			return NULL;
-		pause_ns = pause_ns * 2 < REOPEN_MOST_NS ? pause_ns * 2 : REOPEN_MOST_NS;
-	}
+	p->arrivals_fd = camera_watch_arrivals();
+	p->life.told = p->arrivals_fd >= 0;
+	do {
+		err = capture_once(p, reason);
+		if (!err)
+			break;
+		life_fail(&p->life, err, clock_now_ns());
+		report_fault(p, reason);
+	} while (wait_to_open(p));
+	fd_close(&p->arrivals_fd);
+	return NULL;
 }
 
 /* ---- encode ---- */
@@ -383,6 +436,7 @@ int pipeline_create(const struct camera_config *camera, const struct jpeg_config
 		return -ENOMEM;
 	memset(p, 0, sizeof *p);
 	p->config = camera;
+	(void)strcpy(p->now.reason, "it is being opened");
 	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
 	p->capture_stop_fd = p->encode_stop_fd = p->demand.event_fd = -1;
 	p->frames.fresh_fd = p->frames.returned_fd = -1;

@@ -38,6 +38,7 @@ struct camera_stats {
 	stat_counter dropped_error;    /* flagged as bad by the driver, or of an impossible size */
 	stat_counter dropped_encoder_busy; /* wanted, but a newer one came before it was encoded */
 	stat_counter opened;               /* times the camera was opened */
+	stat_counter restarted;            /* times it fell silent and was stopped and started */
 	stat_counter lost;                 /* times it went away or failed after that */
 	struct histogram capture_to_dequeue;
 

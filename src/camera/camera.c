@@ -99,11 +99,11 @@ ON_CAPTURE static int open_auto(const struct camera_config *config, struct camer
 	if (!err)
 		return v4l2_open(config, path, stats, ret_camera, reason);
 	if (stat_read(&stats->opened))
-		return err == -ENODEV
+		return err == -ENOENT
 			       ? reason_set(reason, err, "the camera is gone; plug it in again")
 			       : err;
 	(void)snprintf(room, sizeof room, "camera %s", config->name);
-	if (err == -ENODEV)
+	if (err == -ENOENT)
 		log_info(room, "no V4L2 camera found: showing the test pattern");
 	else
 		log_warning(room, "%s; showing the test pattern", reason);
@@ -118,7 +118,7 @@ int camera_open(const struct camera_config *config, struct camera_stats *stats,
 	int err = parse_source(config->source, &kind, &path, reason);
 
 	if (err < 0)
-		return err;
+		return err == -ENOENT ? -ENODEV : err; /* nobody tells of files that come */
 	switch (kind) {
 	case SOURCE_AUTO:
 		break;

@@ -55,11 +55,20 @@ struct camera;
 ON_MAIN int camera_check(const struct camera_config *config, char reason[CAMERA_REASON_BYTES]);
 
 /*
+ * Watch for devices that come: an fd that is readable when there are news for
+ * camera_has_arrived(), the caller's to close, or a negative errno.
+ */
+ON_CAPTURE int camera_watch_arrivals(void);
+
+/* Take the news. True when a camera may have come or become usable; then try to open it. */
+ON_CAPTURE bool camera_has_arrived(int watch_fd);
+
+/*
  * Open a camera and settle its format. config and stats live as long as the camera does; stats is
  * counted into by capture (the "capture" group of struct camera_stats, except opened and lost).
  * "auto" stands for the pattern only while stats->opened is 0: a camera that is lost is waited for.
  * Returns 0, or a negative errno with one sentence in reason that says what is wrong and what to
- * do: -ENOENT, -ENODEV not there; -EACCES; -EBUSY another program has it; -EINVAL it cannot do what
+ * do: -ENOENT nothing is there until camera_has_arrived(); -ENODEV, -ENXIO gone; -EACCES; -EBUSY another program has it; -EINVAL it cannot do what
  * is asked; whatever else the kernel said. *ret_camera is written only on success.
  */
 ON_CAPTURE int camera_open(const struct camera_config *config, struct camera_stats *stats,

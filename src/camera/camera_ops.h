@@ -30,7 +30,7 @@ ON_CAPTURE int replay_open(const struct camera_config *config, const char *path,
 	struct camera_stats *stats, struct camera **ret_camera, char reason[CAMERA_REASON_BYTES]);
 
 /*
- * The path of the first V4L2 capture device that can stream. Returns 0, -ENODEV when there is none,
+ * The path of the first V4L2 capture device that can stream. Returns 0, -ENOENT when there is none,
  * or another negative errno with a sentence in reason when all that may be one cannot be opened.
  */
 ANY_THREAD int v4l2_find_first(char *ret_path, size_t path_bytes, char reason[CAMERA_REASON_BYTES]);

@@ -45,7 +45,7 @@ ANY_THREAD static int find_nodes(int numbers[NODES_MAX])
 
 int v4l2_find_first(char *ret_path, size_t path_bytes, char reason[CAMERA_REASON_BYTES])
 {
-	int numbers[NODES_MAX], n = find_nodes(numbers), err = -ENODEV;
+	int numbers[NODES_MAX], n = find_nodes(numbers), err = -ENOENT;
 
 	for (int i = 0; i < n; i++) {
 		char path[32], why[CAMERA_REASON_BYTES];
@@ -56,7 +56,7 @@ int v4l2_find_first(char *ret_path, size_t path_bytes, char reason[CAMERA_REASON
 
 		(void)snprintf(path, sizeof path, "/dev/video%d", numbers[i]);
 		failed = device_open(&device, path, why);
-		if (failed && err == -ENODEV)
+		if (failed && failed != -ENODEV && err == -ENOENT)
 			err = reason_set(reason, failed, "%s", why);
 		if (failed)
 			continue;

@@ -24,7 +24,15 @@ struct camera_info {
 	bool converted; /* libv4l2 converts every frame, which costs a copy */
 };
 
+enum camera_state {
+	CAMERA_ABSENT,    /* nothing is there to be opened */
+	CAMERA_OPENING,   /* being opened, or open and without a frame yet */
+	CAMERA_STREAMING, /* delivering: online */
+	CAMERA_LOST,      /* it fails; it will be opened again */
+};
+
 struct camera_status {
+	enum camera_state state;
 	bool online;
 	uint64_t since_ns;       /* CLOCK_MONOTONIC, when it came online or went off */
 	char reason[192];        /* why it is offline, a sentence; "" when online */

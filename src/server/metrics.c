@@ -59,6 +59,11 @@ ON_SERVER static void camera_opened(struct exposition *e, struct feed *feed)
 	add_counter(e, &feed->camera.stats->opened);
 }
 
+ON_SERVER static void camera_restarted(struct exposition *e, struct feed *feed)
+{
+	add_counter(e, &feed->camera.stats->restarted);
+}
+
 ON_SERVER static void camera_lost(struct exposition *e, struct feed *feed)
 {
 	add_counter(e, &feed->camera.stats->lost);
@@ -199,6 +204,8 @@ static const struct camera_metric {
 } camera_metrics[] = {
 	{"fanlight_camera_up", "gauge", "Whether the camera is open and delivering.", camera_up},
 	{"fanlight_camera_opened_total", "counter", "Times the camera was opened.", camera_opened},
+	{"fanlight_camera_restarted_total", "counter",
+		"Times the open camera fell silent and was stopped and started.", camera_restarted},
 	{"fanlight_camera_lost_total", "counter",
 		"Times the camera went away or failed after it was opened.", camera_lost},
 	{"fanlight_camera_demand", "gauge",

@@ -53,6 +53,21 @@ static json_t *json_counter(const stat_counter *counter)
 	return json_integer((json_int_t)stat_read(counter));
 }
 
+static const char *state_name(enum camera_state state)
+{
+	switch (state) {
+	case CAMERA_ABSENT:
+		return "absent";
+	case CAMERA_OPENING:
+		return "opening";
+	case CAMERA_STREAMING:
+		return "streaming";
+	case CAMERA_LOST:
+		return "lost";
+	}
+	return "";
+}
+
 static json_t *json_drops(const struct camera_stats *stats)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "stale",
@@ -116,9 +131,11 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "name", json_string(feed->camera.name));
 	put(camera, "source", json_text(feed->camera.source));
 	put(camera, "online", json_boolean(status->online));
+	put(camera, "state", json_string(state_name(status->state)));
 	put(camera, "since", json_rounded(since));
 	put(camera, "reason", json_text(status->reason));
 	put(camera, "opened", json_counter(&stats->opened));
+	put(camera, "restarted", json_counter(&stats->restarted));
 	put(camera, "lost", json_counter(&stats->lost));
 
 	put(camera, "driver", json_text(info->driver));

@@ -1,0 +1,84 @@
+#include "life.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+
+/* Between attempts to open. */
+#define PAUSE_FIRST_NS (250 * NS_PER_MS)
+#define PAUSE_MOST_NS  (4 * NS_PER_S)
+
+/* Viewers are told of a silence after so many frames, and so long: within a second. */
+#define REPORT_FRAMES 5
+#define REPORT_NS     (800 * NS_PER_MS)
+
+/* A camera that is silent for so many frames, and so long, needs help. */
+#define PATIENCE_FRAMES 30
+#define PATIENCE_NS     (3 * NS_PER_S)
+
+ON_CAPTURE static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+void life_open(struct life *life)
+{
+	life->state = CAMERA_OPENING;
+}
+
+void life_listen(struct life *life, uint64_t interval_ns, uint64_t now_ns)
+{
+	life->report_ns = larger(REPORT_FRAMES * interval_ns, REPORT_NS);
+	life->patience_ns = larger(PATIENCE_FRAMES * interval_ns, PATIENCE_NS);
+	life->since_ns = now_ns;
+	life->reported = true; /* nobody was told that it works */
+	life->restarted = false;
+	life->due_ns = now_ns + life->patience_ns;
+}
+
+void life_hear(struct life *life, uint64_t now_ns)
+{
+	life->state = CAMERA_STREAMING;
+	life->pause_ns = 0;
+	life->since_ns = now_ns;
+	life->reported = life->restarted = false;
+	life->due_ns = now_ns + life->report_ns;
+}
+
+enum life_step life_look(struct life *life, uint64_t now_ns)
+{
+	if (now_ns < life->due_ns)
+		return LIFE_LISTEN;
+	if (!life->reported) {
+		life->state = CAMERA_LOST;
+		life->reported = true;
+		life->due_ns = life->since_ns + life->patience_ns;
+		return LIFE_REPORT;
+	}
+	life->due_ns = now_ns + life->patience_ns;
+	if (life->restarted)
+		return LIFE_GIVE_UP;
+	life->restarted = true;
+	return LIFE_RESTART;
+}
+
+void life_fail(struct life *life, int err, uint64_t now_ns)
+{
+	bool absent = err == -ENOENT;
+
+	life->state = absent ? CAMERA_ABSENT : CAMERA_LOST;
+	if (absent && life->told && life->pause_ns == PAUSE_MOST_NS) {
+		life->due_ns = UINT64_MAX;
+		return;
+	}
+	life->pause_ns = larger(2 * life->pause_ns, PAUSE_FIRST_NS);
+	if (life->pause_ns > PAUSE_MOST_NS)
+		life->pause_ns = PAUSE_MOST_NS;
+	life->due_ns = now_ns + life->pause_ns;
+}
+
+void life_hurry(struct life *life, uint64_t now_ns)
+{
+	life->pause_ns = 0;
+	life->due_ns = now_ns;
+}
