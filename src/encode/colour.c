@@ -1,14 +1,9 @@
-/*
- * Fixed point in 16-bit lanes: a sample is scaled up to fill an int16, multiplied by a coefficient,
- * and the high half of the product kept, which is one instruction for eight samples on SSE2 and
- * leaves five fractional bits. Luma does not enter chroma, because grey stays grey in any matrix.
- */
+/* Luma does not enter chroma, because grey stays grey in any matrix. */
 #include "encode/colour.h"
 
 #include <math.h>
 
-#define FRACTION_BITS 5
-#define ROUND         (1 << (FRACTION_BITS - 1))
+#include "encode/kernels.h"
 
 /* The weights of red and blue in luma. */
 struct luma_weights {
@@ -57,77 +52,27 @@ void colour_init(struct colour *colour, enum frame_encoding encoding, enum frame
 		&colour->cb_from_cr, &colour->cr_from_cr);
 }
 
-static inline int16_t multiply_high(int16_t a, int16_t b)
-{
-	return (int16_t)((int32_t)a * b >> 16);
-}
-
-/* Terms of a sum, with FRACTION_BITS. */
-static inline int16_t luma_term(uint8_t sample, int16_t offset, int16_t coefficient)
-{
-	return multiply_high((int16_t)((sample - offset) * 128), coefficient);
-}
-
-static inline int16_t chroma_term(uint8_t sample, int16_t coefficient)
-{
-	return multiply_high((int16_t)((sample - 128) * 256), coefficient);
-}
-
-static inline uint8_t to_sample(int sum, int offset)
-{
-	int16_t value = (int16_t)(((int16_t)(sum + ROUND) >> FRACTION_BITS) + offset);
-
-	value = value < 0 ? 0 : value;
-	return (uint8_t)(value > 255 ? 255 : value);
-}
-
 void colour_expand(const struct colour *colour, uint8_t *samples, size_t n)
 {
-	int16_t offset = colour->y_offset, scale = colour->y_from_y;
-
-	for (size_t i = 0; i < n; i++)
-		samples[i] = to_sample(luma_term(samples[i], offset, scale), 0);
+	kernels_find(0)->expand_luma(colour, samples, n);
 }
 
 void colour_convert_luma(const struct colour *colour, uint8_t *restrict y,
 	const uint8_t *restrict cb, const uint8_t *restrict cr, size_t n)
 {
-	int16_t offset = colour->y_offset, scale = colour->y_from_y;
-	int16_t from_cb = colour->y_from_cb, from_cr = colour->y_from_cr;
-
-	if (colour->same_matrix) {
+	if (colour->same_matrix)
 		colour_expand(colour, y, 2 * n);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		int16_t tint = (int16_t)(chroma_term(cb[i], from_cb) + chroma_term(cr[i], from_cr));
-
-		y[2 * i] = to_sample(luma_term(y[2 * i], offset, scale) + tint, 0);
-		y[2 * i + 1] = to_sample(luma_term(y[2 * i + 1], offset, scale) + tint, 0);
-	}
-}
-
-static void expand_chroma(uint8_t *chroma, size_t n, int16_t scale)
-{
-	for (size_t i = 0; i < n; i++)
-		chroma[i] = to_sample(chroma_term(chroma[i], scale), 128);
+	else
+		kernels_find(0)->convert_luma(colour, y, cb, cr, n);
 }
 
 void colour_convert_chroma(
 	const struct colour *colour, uint8_t *restrict cb, uint8_t *restrict cr, size_t n)
 {
-	int16_t cb_from_cb = colour->cb_from_cb, cb_from_cr = colour->cb_from_cr;
-	int16_t cr_from_cb = colour->cr_from_cb, cr_from_cr = colour->cr_from_cr;
+	const struct kernels *kernels = kernels_find(0);
 
-	if (colour->same_matrix) {
-		expand_chroma(cb, n, cb_from_cb);
-		expand_chroma(cr, n, cr_from_cr);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		uint8_t u = cb[i], v = cr[i];
-
-		cb[i] = to_sample(chroma_term(u, cb_from_cb) + chroma_term(v, cb_from_cr), 128);
-		cr[i] = to_sample(chroma_term(u, cr_from_cb) + chroma_term(v, cr_from_cr), 128);
-	}
+	if (colour->same_matrix)
+		kernels->expand_chroma(colour, cb, cr, n);
+	else
+		kernels->convert_chroma(colour, cb, cr, n);
 }

@@ -1,13 +1,14 @@
 /*
  * Every YCbCr layout is taken apart by the same two loops: packed 4:2:2 is luma interleaved with a
  * row of interleaved chroma, which is just what semi-planar formats keep in their second plane.
- * They are plain C in a form that gcc and clang turn into SSE2 or NEON; -fopt-info-vec tells.
  */
 #include "encode/rows.h"
 
 #include <string.h>
 
 #include <linux/videodev2.h>
+
+#include "encode/kernels.h"
 
 static const struct rows_format formats[] = {
 	{V4L2_PIX_FMT_YUYV, ROWS_PACKED, .bytes_per_pixel = 2},
@@ -80,35 +81,6 @@ bool rows_fit(const struct rows_format *format, const struct frame *frame)
 	return false;
 }
 
-void rows_deinterleave(
-	uint8_t *restrict even, uint8_t *restrict odd, const uint8_t *restrict pairs, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		even[i] = pairs[2 * i];
-		odd[i] = pairs[2 * i + 1];
-	}
-}
-
-void rows_average(
-	uint8_t *restrict out, const uint8_t *restrict a, const uint8_t *restrict b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		out[i] = (uint8_t)((a[i] + b[i] + 1) >> 1);
-}
-
-void rows_narrow(uint8_t *restrict out, const uint8_t *restrict words, size_t n, unsigned depth)
-{
-	unsigned shift = depth - 8;
-
-	for (size_t i = 0; i < n; i++) {
-		uint16_t word = (uint16_t)(words[2 * i] | words[2 * i + 1] << 8);
-
-		/* A driver may leave rubbish above the significant bits; it must not wrap. */
-		word = (uint16_t)(word >> shift);
-		out[i] = (uint8_t)(word > 255 ? 255 : word);
-	}
-}
-
 static const uint8_t *row_of(const struct frame *frame, uint32_t plane, uint32_t row)
 {
 	return frame->planes[plane].data + (size_t)row * frame->planes[plane].stride_bytes;
@@ -119,14 +91,15 @@ static void split_chroma(const struct rows_format *format, const uint8_t *chroma
 	const struct rows_group *group)
 {
 	if (format->cr_first)
-		rows_deinterleave(group->cr, group->cb, chroma, n);
+		kernels_find(0)->deinterleave(group->cr, group->cb, chroma, n);
 	else
-		rows_deinterleave(group->cb, group->cr, chroma, n);
+		kernels_find(0)->deinterleave(group->cb, group->cr, chroma, n);
 }
 
 static void read_packed(const struct rows_format *format, const struct frame *frame, uint32_t row,
 	uint32_t n, const struct rows_group *group)
 {
+	const struct kernels *kernels = kernels_find(0);
 	size_t pairs = (frame->width + 1) / 2;
 	const uint8_t *chroma = group->scratch[0];
 
@@ -134,12 +107,13 @@ static void read_packed(const struct rows_format *format, const struct frame *fr
 		const uint8_t *source = row_of(frame, 0, row + i);
 
 		if (format->chroma_first)
-			rows_deinterleave(group->scratch[i], group->y[i], source, pairs * 2);
+			kernels->deinterleave(group->scratch[i], group->y[i], source, pairs * 2);
 		else
-			rows_deinterleave(group->y[i], group->scratch[i], source, pairs * 2);
+			kernels->deinterleave(group->y[i], group->scratch[i], source, pairs * 2);
 	}
 	if (n == 2) {
-		rows_average(group->scratch[2], group->scratch[0], group->scratch[1], pairs * 2);
+		kernels->average(
+			group->scratch[2], group->scratch[0], group->scratch[1], pairs * 2);
 		chroma = group->scratch[2];
 	}
 	split_chroma(format, chroma, pairs, group);
@@ -160,7 +134,8 @@ static void read_semi_planar(const struct rows_format *format, const struct fram
 
 	copy_luma(frame, row, n, group);
 	if (n == 2 && !format->chroma_420) {
-		rows_average(group->scratch[0], chroma, row_of(frame, 1, row + 1), pairs * 2);
+		kernels_find(0)->average(
+			group->scratch[0], chroma, row_of(frame, 1, row + 1), pairs * 2);
 		chroma = group->scratch[0];
 	}
 	split_chroma(format, chroma, pairs, group);
@@ -180,8 +155,8 @@ static void read_planar(const struct rows_format *format, const struct frame *fr
 		else if (n == 1)
 			memcpy(out, row_of(frame, plane, row), pairs);
 		else
-			rows_average(out, row_of(frame, plane, row), row_of(frame, plane, row + 1),
-				pairs);
+			kernels_find(0)->average(out, row_of(frame, plane, row),
+				row_of(frame, plane, row + 1), pairs);
 	}
 }
 
@@ -203,8 +178,8 @@ void rows_read(const struct rows_format *format, const struct frame *frame, uint
 			copy_luma(frame, row, n, group);
 		else
 			for (uint32_t i = 0; i < n; i++)
-				rows_narrow(group->y[i], row_of(frame, 0, row + i), frame->width,
-					format->depth);
+				kernels_find(0)->narrow(group->y[i], row_of(frame, 0, row + i),
+					frame->width, format->depth);
 		break;
 	case ROWS_RGB:
 		break;

@@ -56,12 +56,4 @@ ANY_THREAD bool rows_fit(const struct rows_format *format, const struct frame *f
 ANY_THREAD void rows_read(const struct rows_format *format, const struct frame *frame, uint32_t row,
 	uint32_t n, const struct rows_group *group);
 
-/* The kernels. Nothing overlaps; n counts what is written to each output. */
-ANY_THREAD void rows_deinterleave(
-	uint8_t *restrict even, uint8_t *restrict odd, const uint8_t *restrict pairs, size_t n);
-ANY_THREAD void rows_average(
-	uint8_t *restrict out, const uint8_t *restrict a, const uint8_t *restrict b, size_t n);
-ANY_THREAD void rows_narrow(
-	uint8_t *restrict out, const uint8_t *restrict words, size_t n, unsigned depth);
-
 #endif

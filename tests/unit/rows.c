@@ -14,89 +14,6 @@
 
 #define MOST 80 /* samples in a row */
 
-static uint32_t random_state = 1;
-
-static void fill(uint8_t *bytes, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		random_state = random_state * 1664525 + 1013904223;
-		bytes[i] = (uint8_t)(random_state >> 24);
-	}
-}
-
-/* ---- kernels ---- */
-
-static void deinterleaving_is_bit_exact(void **state)
-{
-	uint8_t pairs[2 * MOST + 1], even[MOST], odd[MOST];
-
-	(void)state;
-	for (size_t n = 0; n < MOST; n++) {
-		fill(pairs, sizeof pairs);
-		memset(even, 0xa5, sizeof even);
-		memset(odd, 0xa5, sizeof odd);
-		/* From an odd address too: planes of imported buffers start anywhere. */
-		rows_deinterleave(even, odd, pairs + n % 2, n);
-		for (size_t i = 0; i < n; i++) {
-			assert_int_equal(even[i], pairs[n % 2 + 2 * i]);
-			assert_int_equal(odd[i], pairs[n % 2 + 2 * i + 1]);
-		}
-		assert_int_equal(even[n], 0xa5);
-		assert_int_equal(odd[n], 0xa5);
-	}
-}
-
-static void averages_round_up(void **state)
-{
-	uint8_t a[256], b[256], out[257];
-
-	(void)state;
-	for (int offset = 0; offset < 256; offset++) {
-		for (int i = 0; i < 256; i++) {
-			a[i] = (uint8_t)i;
-			b[i] = (uint8_t)(i + offset);
-		}
-		out[256] = 0xa5;
-		rows_average(out, a, b, 256);
-		for (int i = 0; i < 256; i++)
-			assert_int_equal(out[i], (a[i] + b[i] + 1) / 2);
-		assert_int_equal(out[256], 0xa5);
-	}
-}
-
-static void deep_grey_keeps_its_high_bits(void **state)
-{
-	static const unsigned depths[] = {10, 12, 16};
-	uint8_t words[2 * MOST], out[MOST];
-
-	(void)state;
-	for (size_t d = 0; d < 3; d++) {
-		unsigned shift = depths[d] - 8;
-
-		for (unsigned first = 0; first < 1u << depths[d]; first += MOST) {
-			for (unsigned i = 0; i < MOST; i++) {
-				words[2 * i] = (uint8_t)(first + i);
-				words[2 * i + 1] = (uint8_t)((first + i) >> 8);
-			}
-			rows_narrow(out, words, MOST, depths[d]);
-			for (unsigned i = 0; i < MOST && first + i < 1u << depths[d]; i++)
-				assert_int_equal(out[i], (first + i) >> shift);
-		}
-	}
-}
-
-static void rubbish_above_deep_grey_is_white_not_wrapped(void **state)
-{
-	uint8_t words[] = {0x00, 0x04, 0xff, 0xff}, out[2];
-
-	(void)state;
-	rows_narrow(out, words, 2, 10);
-	assert_int_equal(out[0], 255);
-	assert_int_equal(out[1], 255);
-}
-
-/* ---- formats ---- */
-
 /* A frame whose samples are a function of component and place. */
 static uint8_t sample(unsigned component, size_t x, size_t y)
 {
@@ -236,10 +153,6 @@ static void unknown_formats_are_not_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(deinterleaving_is_bit_exact),
-		cmocka_unit_test(averages_round_up),
-		cmocka_unit_test(deep_grey_keeps_its_high_bits),
-		cmocka_unit_test(rubbish_above_deep_grey_is_white_not_wrapped),
 		cmocka_unit_test(every_format_is_split_exactly),
 		cmocka_unit_test(odd_packed_rows_need_their_last_pair),
 		cmocka_unit_test(unknown_formats_are_not_found),
