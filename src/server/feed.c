@@ -57,20 +57,40 @@ ON_SERVER static void on_fresh(h2o_socket_t *socket, const char *err)
 		publish(feed, *(struct packet **)slot);
 }
 
+ON_SERVER static void on_status(h2o_socket_t *socket, const char *err)
+{
+	struct feed *feed = socket->data;
+
+	(void)err; /* an eventfd has no errors to tell */
+	fd_drain(h2o_socket_get_fd(socket));
+	streams_publish(feed);
+}
+
+ON_SERVER static h2o_socket_t *watch(
+	struct feed *feed, h2o_loop_t *loop, int *fd, h2o_socket_cb callback)
+{
+	h2o_socket_t *socket = h2o_evloop_socket_create(loop, *fd, H2O_SOCKET_FLAG_DONT_READ);
+
+	*fd = -1;
+	socket->data = feed;
+	h2o_socket_read_start(socket, callback);
+	return socket;
+}
+
 void feed_begin(struct feed *feed, h2o_loop_t *loop)
 {
 	h2o_linklist_init_anchor(&feed->streams);
 	h2o_linklist_init_anchor(&feed->snapshots);
 	h2o_linklist_init_anchor(&feed->sending);
-	feed->fresh = h2o_evloop_socket_create(loop, feed->fresh_fd, H2O_SOCKET_FLAG_DONT_READ);
-	feed->fresh_fd = -1;
-	feed->fresh->data = feed;
-	h2o_socket_read_start(feed->fresh, on_fresh);
+	feed->status_serial = 1;
+	feed->fresh = watch(feed, loop, &feed->fresh_fd, on_fresh);
+	feed->status_fresh = watch(feed, loop, &feed->status_fd, on_status);
 }
 
 void feed_end(struct feed *feed)
 {
 	h2o_socket_close(feed->fresh);
+	h2o_socket_close(feed->status_fresh);
 	part_unref(feed->newest);
 	feed->newest = NULL;
 }
@@ -88,8 +108,10 @@ const struct camera_status *feed_status(struct feed *feed)
 	static const struct camera_status unknown = {.reason = "it has not been opened yet"};
 	void *slot;
 
-	if (exchange_take(feed->camera.status, &slot))
+	if (exchange_take(feed->camera.status, &slot)) {
 		feed->status = slot;
+		feed->status_serial++;
+	}
 	return feed->status ? feed->status : &unknown;
 }
 

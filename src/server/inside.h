@@ -46,13 +46,16 @@ struct feed {
 	/* constant */
 	struct server *server;
 	struct server_camera camera;
-	int fresh_fd; /* our own duplicate of packets->fresh_fd, -1 once the loop has it */
+	/* our own duplicates of packets->fresh_fd and status->fresh_fd, -1 once the loop has them */
+	int fresh_fd, status_fd;
 
 	/* server thread */
 	h2o_socket_t *fresh;
-	struct part *newest;                /* NULL before the first */
-	uint64_t serial;                    /* of the newest part */
+	struct part *newest; /* NULL before the first */
+	uint64_t serial;     /* of the newest part */
+	h2o_socket_t *status_fresh;
 	const struct camera_status *status; /* NULL before the first; the exchange's slot */
+	uint64_t status_serial;             /* counts statuses from 1, which is none */
 	h2o_linklist_t streams;             /* struct stream */
 	h2o_linklist_t snapshots;           /* struct snapshot that wait */
 	h2o_linklist_t sending;             /* struct snapshot that are being sent */
@@ -130,6 +133,9 @@ ON_SERVER void reply(
 ON_SERVER void reply_sentence(h2o_req_t *req, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Answer that it is done. */
+ON_SERVER void reply_nothing(h2o_req_t *req);
+
 ON_SERVER bool reply_is_head(const h2o_req_t *req);
 
 /* Whether the client says that it has this entity tag already. */
@@ -142,7 +148,10 @@ ON_SERVER void streams_begin(struct server *server);
 
 ON_SERVER void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *request);
 
-/* A new part has come: send it to every stream that is not sending. */
+/* Take what a live stream's viewer tells, and answer. */
+ON_SERVER void stream_take_report(struct feed *feed, h2o_req_t *req, const struct request *request);
+
+/* A new part or status has come: send it to every stream that is not sending. */
 ON_SERVER void streams_publish(struct feed *feed);
 
 /*
@@ -174,6 +183,9 @@ ON_SERVER void snapshots_tick(struct feed *feed, uint64_t now_ns);
 ON_SERVER void snapshots_stop(struct feed *feed);
 
 /* ---- state.c ---- */
+
+/* A camera's status as live streams are told it; JSON to free(), or NULL out of memory. */
+ON_SERVER char *state_status(struct feed *feed);
 
 ON_SERVER void state_serve(struct server *server, h2o_req_t *req);
 ON_SERVER void health_serve(struct server *server, h2o_req_t *req);

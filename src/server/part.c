@@ -65,7 +65,11 @@ size_t part_lay_out(const struct part *part, enum part_layout layout, h2o_iovec_
 
 	if (layout == PART_CLASSIC)
 		bufs[n++] = (h2o_iovec_t){(char *)part->header, part->header_bytes};
+	else if (layout == PART_LIVE)
+		bufs[n++] = (h2o_iovec_t){NULL, 0};
 	n += part_lay_out_picture(part, bufs + n);
+	if (layout == PART_LIVE)
+		return n;
 	bufs[n++] = layout == PART_CLASSIC
 			    ? h2o_iovec_init(H2O_STRLIT("\r\n" DELIMITER))
 			    : h2o_iovec_init(H2O_STRLIT("\r\n" DELIMITER EARLY_BLOCK));

@@ -10,7 +10,8 @@
  * Early, for browsers, who show a part when they have the header block of the next:
  *   --boundary CRLF Content-Type CRLF CRLF            (once, at the start)
  *   JPEG CRLF --boundary CRLF Content-Type CRLF CRLF
- * Either way the boundary that ends a picture leaves with it.
+ * Either way the boundary that ends a picture leaves with it. Live streams have the same parts, each
+ * as a record; their headers are the stream's own.
  */
 #ifndef FANLIGHT_SERVER_PART_H
 #define FANLIGHT_SERVER_PART_H
@@ -27,7 +28,7 @@
 #define PART_HEADER_BYTES 128
 #define PART_IOVECS       (PACKET_PIECES_MOST + 2)
 
-enum part_layout { PART_CLASSIC, PART_EARLY };
+enum part_layout { PART_CLASSIC, PART_EARLY, PART_LIVE };
 
 struct part {
 	unsigned refs; /* the server thread's own */
@@ -48,7 +49,7 @@ ON_SERVER struct part *part_ref(struct part *part);
 /* Drop a reference; NULL is ignored. The last one lets the packet go. */
 ON_SERVER void part_unref(struct part *part);
 
-/* What a stream begins and ends with. */
+/* What a multipart stream begins and ends with. */
 ANY_THREAD h2o_iovec_t part_opening(enum part_layout layout);
 ANY_THREAD h2o_iovec_t part_closing(void);
 
@@ -56,7 +57,10 @@ ANY_THREAD h2o_iovec_t part_closing(void);
 ON_SERVER size_t part_lay_out_picture(
 	const struct part *part, h2o_iovec_t bufs[PACKET_PIECES_MOST]);
 
-/* Lay the part out into bufs; returns how many of them, at most PART_IOVECS. */
+/*
+ * Lay the part out into bufs; returns how many of them, at most PART_IOVECS. The first of a classic
+ * or live one is its header, for the caller to replace, or to fill in for a live one.
+ */
 ON_SERVER size_t part_lay_out(
 	const struct part *part, enum part_layout layout, h2o_iovec_t bufs[PART_IOVECS]);
 

@@ -115,37 +115,75 @@ static int parse_argument(
 	return 0;
 }
 
+/* Addresses; those of a camera stand alone for the first camera, or after a camera's name. */
+static const struct address {
+	const char *name;
+	enum route route;
+	bool of_camera;
+} addresses[] = {
+	{"stream", ROUTE_STREAM, true},
+	{"snapshot", ROUTE_SNAPSHOT, true},
+	{"live", ROUTE_LIVE, true},
+	{"state", ROUTE_STATE, false},
+	{"healthz", ROUTE_HEALTH, false},
+	{"metrics", ROUTE_METRICS, false},
+	{"clock", ROUTE_CLOCK, false},
+};
+
+static const struct address *find_address(h2o_iovec_t name)
+{
+	for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
+		if (is(name, addresses[i].name))
+			return &addresses[i];
+	return NULL;
+}
+
+/* If these are a camera's name and an address of it, the address; else NULL. */
+static const struct address *find_camera(h2o_iovec_t name, h2o_iovec_t of_it,
+	const struct server_camera *cameras, size_t n, struct request *request)
+{
+	const struct address *address = find_address(of_it);
+
+	for (size_t i = 0; i < n && address && address->of_camera; i++)
+		if (is(name, cameras[i].name)) {
+			request->camera = i;
+			return address;
+		}
+	return NULL;
+}
+
 static int parse_path(h2o_iovec_t path, const struct server_camera *cameras, size_t n,
 	struct request *request, const char **ret_reason)
 {
-	h2o_iovec_t first, rest;
+	h2o_iovec_t first, second, rest, after;
+	const struct address *address;
 
 	request->route = ROUTE_ASSET;
 	if (!path.len)
 		return 0;
 	first = (h2o_iovec_t){path.base + 1, path.len - 1};
-	rest = cut(&first, "/");
-	for (size_t i = 0; i < n && (is(rest, "stream") || is(rest, "snapshot")); i++)
-		if (is(first, cameras[i].name)) {
-			request->camera = i;
-			first = rest;
-			rest.len = 0;
-		}
-	if (rest.len) {
+	second = rest = cut(&first, "/");
+	after = cut(&second, "/");
+	address = find_camera(first, second, cameras, n, request);
+	if (address)
+		rest = after;
+	else
+		address = find_address(first);
+	if (address)
+		request->route = address->route;
+	if (rest.len && request->route == ROUTE_LIVE) {
+		request->route = ROUTE_REPORT;
+		request->live_id = rest;
+	} else if (rest.len) {
 		*ret_reason = "There is nothing at this address.";
 		return -ENOENT;
 	}
-	if (is(first, "stream"))
-		request->route = ROUTE_STREAM;
-	else if (is(first, "snapshot"))
-		request->route = ROUTE_SNAPSHOT;
-	else if (is(first, "state"))
-		request->route = ROUTE_STATE;
-	else if (is(first, "healthz"))
-		request->route = ROUTE_HEALTH;
-	else if (is(first, "metrics"))
-		request->route = ROUTE_METRICS;
 	return 0;
+}
+
+const char *request_methods(enum route route)
+{
+	return route == ROUTE_REPORT ? "POST" : "GET, HEAD";
 }
 
 int request_parse(h2o_iovec_t path, h2o_iovec_t query, const struct server_camera *cameras,

@@ -16,6 +16,9 @@ enum route {
 	ROUTE_ASSET, /* the page and what belongs to it, if there is such a file */
 	ROUTE_STREAM,
 	ROUTE_SNAPSHOT,
+	ROUTE_LIVE,
+	ROUTE_REPORT, /* of a live stream's viewer */
+	ROUTE_CLOCK,
 	ROUTE_STATE,
 	ROUTE_HEALTH,
 	ROUTE_METRICS,
@@ -23,8 +26,9 @@ enum route {
 
 struct request {
 	enum route route;
-	size_t camera; /* index */
-	double fps;    /* at most; 0 for no limit */
+	size_t camera;       /* index */
+	h2o_iovec_t live_id; /* of a report; within the path */
+	double fps;          /* at most; 0 for no limit */
 	enum part_layout layout;
 	bool layout_chosen; /* by the client, so nothing is guessed from its headers */
 	bool extra_headers; /* ustreamer's, in each part */
@@ -42,5 +46,8 @@ struct request {
 ANY_THREAD int request_parse(h2o_iovec_t path, h2o_iovec_t query,
 	const struct server_camera *cameras, size_t n, struct request *ret_request,
 	const char **ret_reason);
+
+/* The methods that an address understands, as an Allow header lists them. */
+ANY_THREAD const char *request_methods(enum route route);
 
 #endif

@@ -1,9 +1,11 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "server/inside.h"
+#include "server/origin.h"
 #include "viewer.h"
 
 /* The one handler of all paths. */
@@ -55,14 +57,20 @@ ON_SERVER static const char *reason_phrase(int status)
 	switch (status) {
 	case 200:
 		return "OK";
+	case 204:
+		return "No Content";
 	case 304:
 		return "Not Modified";
 	case 400:
 		return "Bad Request";
+	case 403:
+		return "Forbidden";
 	case 404:
 		return "Not Found";
 	case 405:
 		return "Method Not Allowed";
+	case 415:
+		return "Unsupported Media Type";
 	default:
 		return "Service Unavailable";
 	}
@@ -74,15 +82,16 @@ ON_SERVER static void send_body(
 {
 	static h2o_generator_t nothing_to_do;
 	h2o_iovec_t buf = {(char *)body, body_bytes};
+	bool has_body = status != 204 && status != 304;
 
 	req->res.status = status;
 	req->res.reason = reason_phrase(status);
-	if (status != 304) {
+	if (has_body) {
 		req->res.content_length = body_bytes;
 		reply_header(req, "Content-Type", type);
 	}
 	h2o_start_response(req, &nothing_to_do);
-	if (status == 304 || reply_is_head(req))
+	if (!has_body || reply_is_head(req))
 		h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 	else
 		h2o_send(req, &buf, 1, H2O_SEND_STATE_FINAL);
@@ -91,6 +100,11 @@ ON_SERVER static void send_body(
 void reply(h2o_req_t *req, int status, const char *type, const char *body, size_t body_bytes)
 {
 	send_body(req, status, type, h2o_strdup(&req->pool, body, body_bytes).base, body_bytes);
+}
+
+void reply_nothing(h2o_req_t *req)
+{
+	send_body(req, 204, NULL, NULL, 0);
 }
 
 void reply_sentence(h2o_req_t *req, int status, const char *format, ...)
@@ -126,6 +140,17 @@ ON_SERVER static void serve_asset(h2o_req_t *req, h2o_iovec_t path)
 	reply_sentence(req, 404, "There is nothing at this address.");
 }
 
+/* The time of the clock that live streams tell, for viewers to set theirs by. */
+ON_SERVER static void serve_clock(h2o_req_t *req)
+{
+	char text[64];
+	int length = snprintf(text, sizeof text, "{\"now_us\":%" PRIu64 "}",
+		(uint64_t)(clock_now_ns() / NS_PER_US));
+
+	reply_live_headers(req);
+	reply(req, 200, "application/json", text, (size_t)length);
+}
+
 ON_SERVER static void serve(
 	struct server *server, h2o_req_t *req, h2o_iovec_t path, const struct request *request)
 {
@@ -136,7 +161,11 @@ ON_SERVER static void serve(
 		serve_asset(req, path);
 		break;
 	case ROUTE_STREAM:
+	case ROUTE_LIVE:
 		stream_serve(feed, req, request);
+		break;
+	case ROUTE_REPORT:
+		stream_take_report(feed, req, request);
 		break;
 	case ROUTE_SNAPSHOT:
 		snapshot_serve(feed, req, request);
@@ -150,6 +179,44 @@ ON_SERVER static void serve(
 	case ROUTE_METRICS:
 		metrics_serve(server, req);
 		break;
+	case ROUTE_CLOCK:
+		serve_clock(req);
+		break;
+	}
+}
+
+/* Whether a request's method is one of those that an Allow header lists. */
+ON_SERVER static bool is_allowed(const h2o_req_t *req, const char *methods)
+{
+	h2o_iovec_t list = {(char *)methods, strlen(methods)};
+	const char *method;
+	size_t length;
+
+	while ((method = h2o_next_token(&list, ',', &length, NULL)))
+		if (h2o_memis(req->method.base, req->method.len, method, length))
+			return true;
+	return false;
+}
+
+/* Answer a request that was understood, unless it may not do what it asks for. */
+ON_SERVER static void serve_if_allowed(
+	struct server *server, h2o_req_t *req, h2o_iovec_t path, const struct request *request)
+{
+	const char *methods = request_methods(request->route), *reason;
+	bool changes = !reply_is_head(req) &&
+		       !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET"));
+	int status = 0;
+
+	if (!is_allowed(req, methods)) {
+		reply_header(req, "Allow", methods);
+		reply_sentence(req, 405, "Only %s is understood here.", methods);
+	} else if (changes && (status = origin_check(req, &reason))) {
+		reply_sentence(req, status, "%s", reason);
+	} else if (server->stopping) {
+		reply_header(req, "Retry-After", "1");
+		reply_sentence(req, 503, "Fanlight is stopping.");
+	} else {
+		serve(server, req, path, request);
 	}
 }
 
@@ -168,18 +235,10 @@ ON_SERVER static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 		query = (h2o_iovec_t){
 			req->path.base + req->query_at + 1, req->path.len - req->query_at - 1};
 	err = request_parse(path, query, server->cameras, server->n_feeds, &request, &reason);
-	if (err < 0) {
+	if (err < 0)
 		reply_sentence(req, err == -ENOENT ? 404 : 400, "%s", reason);
-	} else if (!reply_is_head(req) &&
-		   !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET"))) {
-		reply_header(req, "Allow", "GET, HEAD");
-		reply_sentence(req, 405, "Only GET and HEAD are understood here.");
-	} else if (server->stopping) {
-		reply_header(req, "Retry-After", "1");
-		reply_sentence(req, 503, "Fanlight is stopping.");
-	} else {
-		serve(server, req, path, &request);
-	}
+	else
+		serve_if_allowed(server, req, path, &request);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * One thread, one loop. What it waits for: the listeners, the connections (libh2o's), one eventfd a
- * camera (a packet was published), one to stop, and timers.
+ * One thread, one loop. What it waits for: the listeners, the connections (libh2o's), two eventfds a
+ * camera (a packet was published, or a status), one to stop, and timers.
  *
  * Everything of libh2o that belongs to the loop is made in the first turn and undone in the last,
  * for libh2o keeps memory of its own for each thread.
@@ -27,7 +27,7 @@
 #define LET_GO_NS  (500 * NS_PER_MS)
 #define CUT_OFF_NS (200 * NS_PER_MS)
 
-/* Nothing that is served here needs a body. */
+/* Bodies are a few settings or figures in JSON. */
 #define MAX_REQUEST_BODY_BYTES 4096
 
 /* Connections taken in one go, so that a rush of them does not hold up pictures. */
@@ -228,7 +228,8 @@ ON_MAIN static int create_feeds(
 		feed->camera = cameras[server->n_feeds];
 		/* libh2o closes what it watches, and the exchange keeps its own. */
 		feed->fresh_fd = fcntl(feed->camera.packets->fresh_fd, F_DUPFD_CLOEXEC, 0);
-		if (feed->fresh_fd < 0)
+		feed->status_fd = fcntl(feed->camera.status->fresh_fd, F_DUPFD_CLOEXEC, 0);
+		if (feed->fresh_fd < 0 || feed->status_fd < 0)
 			return -errno;
 	}
 	return 0;
@@ -318,8 +319,10 @@ void server_destroy(struct server *server)
 		return;
 	for (size_t i = 0; i < server->n_listeners; i++)
 		fd_close(&server->listeners[i].fd);
-	for (size_t i = 0; i < server->n_feeds; i++)
+	for (size_t i = 0; i < server->n_feeds; i++) {
 		fd_close(&server->feeds[i].fresh_fd);
+		fd_close(&server->feeds[i].status_fd);
+	}
 	fd_close(&server->stop_fd);
 	fd_close(&server->stop_watch_fd);
 	SSL_CTX_free(server->ssl);

@@ -99,14 +99,27 @@ static json_t *json_stages(const struct feed *feed)
 		json_stage(&feed->total));
 }
 
+ON_SERVER static const char *layout_name(enum part_layout layout)
+{
+	static const char *const names[] = {"classic", "early", "live"};
+
+	return names[layout];
+}
+
 ON_SERVER static json_t *json_client(const struct stream *stream)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "address", stream->address,
-		"protocol", stream_protocol_name(stream->protocol), "layout",
-		stream->layout == PART_EARLY ? "early" : "classic", "fps",
-		json_rounded(stream->rate.per_second), "frames", (json_int_t)stream->frames,
-		"bytes", (json_int_t)stream->bytes, "frame_age_ms",
+	const struct live *live = stream->live;
+	json_t *client = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "address",
+		stream->address, "protocol", stream_protocol_name(stream->protocol), "layout",
+		layout_name(stream->layout), "fps", json_rounded(stream->rate.per_second), "frames",
+		(json_int_t)stream->frames, "bytes", (json_int_t)stream->bytes, "frame_age_ms",
 		json_rounded((double)(int64_t)stream->age_ns / 1e6));
+
+	if (live && live->drawn) {
+		put(client, "drawn", json_integer((json_int_t)live->drawn));
+		put(client, "drawn_age_ms", json_rounded((double)live->drawn_age_ns / 1e6));
+	}
+	return client;
 }
 
 ON_SERVER static json_t *json_clients(struct feed *feed)
@@ -204,6 +217,17 @@ ON_SERVER static json_t *json_connections(const struct connections *connections)
 {
 	return json_pack("{s:I, s:I}", "stalled", (json_int_t)connections->stalled, "refused",
 		(json_int_t)connections->refused);
+}
+
+char *state_status(struct feed *feed)
+{
+	const struct camera_status *status = feed_status(feed);
+	json_t *root = json_pack("{s:b, s:o, s:I}", "online", status->online, "reason",
+		json_text(status->reason), "since_us", (json_int_t)(status->since_ns / NS_PER_US));
+	char *text = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
+
+	json_decref(root);
+	return text;
 }
 
 void state_serve(struct server *server, h2o_req_t *req)

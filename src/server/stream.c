@@ -92,7 +92,7 @@ ON_SERVER static void end_stream(struct stream *stream)
 	h2o_iovec_t closing = part_closing();
 
 	stream->sending = true;
-	h2o_send(stream->req, &closing, 1, H2O_SEND_STATE_FINAL);
+	h2o_send(stream->req, &closing, !stream->live, H2O_SEND_STATE_FINAL);
 }
 
 /* The first send of a part begins. */
@@ -117,6 +117,32 @@ ON_SERVER static void note_sent(struct stream *stream)
 	histogram_record_span(&stream->traffic->capture_to_sent, captured_ns, now_ns);
 }
 
+/* What has to be sent before any part, if anything. */
+ON_SERVER static h2o_iovec_t lay_out_opening(struct stream *stream)
+{
+	bool begun = stream->begun;
+
+	stream->begun = true;
+	if (stream->live)
+		return live_notice(stream->live, stream->feed);
+	return begun ? (h2o_iovec_t){NULL, 0} : part_opening(stream->layout);
+}
+
+/* Lay a part out, with a header of the stream's own if it needs one. */
+ON_SERVER static size_t lay_out_part(
+	struct stream *stream, const struct part *part, h2o_iovec_t bufs[PART_IOVECS])
+{
+	size_t n = part_lay_out(part, stream->layout, bufs);
+
+	if (stream->live) {
+		live_send_picture(stream->live, part, stream->header);
+		bufs[0] = (h2o_iovec_t){stream->header, LIVE_HEADER_BYTES};
+	} else if (stream->extra_headers && stream->layout == PART_CLASSIC) {
+		bufs[0] = format_extra_header(stream, part);
+	}
+	return n;
+}
+
 /* Send what there is to send; the stream is idle. */
 ON_SERVER static void send_next(struct stream *stream)
 {
@@ -124,17 +150,12 @@ ON_SERVER static void send_next(struct stream *stream)
 	struct part *part = choose_part(stream);
 	size_t n = 0;
 
-	if (!stream->begun)
-		bufs[n++] = part_opening(stream->layout);
-	stream->begun = true;
+	bufs[n] = lay_out_opening(stream);
+	n += bufs[n].len > 0;
 	if (part) {
-		size_t header = n;
-
 		stream->part = part_ref(part);
 		note_send(stream->feed, part);
-		n += part_lay_out(part, stream->layout, bufs + n);
-		if (stream->extra_headers && stream->layout == PART_CLASSIC)
-			bufs[header] = format_extra_header(stream, part);
+		n += lay_out_part(stream, part, bufs + n);
 	}
 	if (!n)
 		return;
@@ -156,6 +177,8 @@ ON_SERVER static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 		note_sent(stream);
 	part_unref(stream->part);
 	stream->part = NULL;
+	if (stream->live)
+		live_forget_notice(stream->live);
 	stream->sending = false;
 	if (stream->feed->server->stopping)
 		end_stream(stream);
@@ -178,15 +201,20 @@ ON_SERVER static void dispose_stream(void *memory)
 	h2o_timeout_unlink(&stream->recheck);
 	h2o_linklist_unlink(&stream->link);
 	part_unref(stream->part);
+	live_finish(stream->live);
 	demand_drop(stream->feed->camera.demand);
 }
 
 /* What suits whoever asks: browsers' <img> wants the early layout, all others a length. */
-ON_SERVER static enum part_layout guess_layout(const h2o_req_t *req)
+ON_SERVER static enum part_layout choose_layout(const h2o_req_t *req, const struct request *request)
 {
 	ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("sec-fetch-dest"), -1);
 	h2o_iovec_t value;
 
+	if (request->route == ROUTE_LIVE)
+		return PART_LIVE;
+	if (request->layout_chosen)
+		return request->layout;
 	/* Browsers send that over TLS and to localhost only; but an <img> accepts images first. */
 	if (i < 0)
 		i = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, -1);
@@ -240,7 +268,8 @@ ON_SERVER static struct stream *create_stream(
 		.id = ++feed->server->last_stream_id,
 		.protocol = protocol,
 		.traffic = &feed->traffic[protocol],
-		.layout = request->layout_chosen ? request->layout : guess_layout(req),
+		.layout = choose_layout(req, request),
+		.live = request->route == ROUTE_LIVE ? live_create(req) : NULL,
 		.extra_headers = request->extra_headers,
 		/* The newest may be sent; what was before is not missed. */
 		.seen = feed->newest ? feed->serial - 1 : 0,
@@ -267,7 +296,9 @@ void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *reque
 	req->http1_is_persistent = 0; /* an HTTP/1.0 client sees the end by the close alone */
 	req->res.status = 200;
 	reply_live_headers(req);
-	reply_header(req, "Content-Type", "multipart/x-mixed-replace;boundary=" PART_BOUNDARY);
+	reply_header(req, "Content-Type",
+		request->route == ROUTE_LIVE ? LIVE_CONTENT_TYPE
+					     : "multipart/x-mixed-replace;boundary=" PART_BOUNDARY);
 	if (reply_is_head(req)) {
 		h2o_start_response(req, &headers_only);
 		h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
@@ -281,6 +312,20 @@ void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *reque
 		stream->seen = feed->newest->serial;
 	h2o_start_response(req, &stream->generator);
 	send_next(stream);
+}
+
+void stream_take_report(struct feed *feed, h2o_req_t *req, const struct request *request)
+{
+	for (h2o_linklist_t *link = feed->streams.next; link != &feed->streams; link = link->next) {
+		struct live *live = stream_of_link(link)->live;
+		h2o_iovec_t id = request->live_id;
+
+		if (live && h2o_memis(id.base, id.len, live->id, strlen(live->id))) {
+			live_take_report(live, req);
+			return;
+		}
+	}
+	reply_sentence(req, 404, "This live stream has ended.");
 }
 
 void streams_publish(struct feed *feed)

@@ -4,6 +4,7 @@
 
 #include "server/gate.h"
 #include "server/inside.h"
+#include "server/live.h"
 #include "server/pace.h"
 
 /* All of the server thread; lives in its request's pool. */
@@ -16,12 +17,13 @@ struct stream {
 	enum protocol protocol;
 	struct traffic *traffic; /* all of this protocol's */
 	enum part_layout layout;
+	struct live *live; /* of that layout, else NULL */
 	bool extra_headers;
 	struct pace pace;
 	struct gate gate;
 	h2o_timeout_entry_t recheck; /* of the gate */
 
-	bool begun;   /* the opening boundary has been sent */
+	bool begun;   /* a multipart stream's opening boundary has been sent */
 	bool sending; /* from h2o_send() until the kernel has taken it; for ever after the last */
 	struct part *part; /* being sent */
 	struct stall stall;

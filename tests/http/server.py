@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -95,6 +96,29 @@ def early_parts(answer):
     while True:
         part = answer.read_until(b"\r\n" + block)
         yield part[:-len(b"\r\n" + block)]
+
+
+class Record:
+    """A record of a live stream, which read(n) gives the next n bytes of."""
+    HELLO, PICTURE, STATUS = 1, 2, 3
+    FIELDS = struct.Struct(">4sBBHIIIIQQQ")
+
+    def __init__(self, read):
+        (magic, version, self.type, header_bytes, payload_bytes, self.flags, self.sequence,
+         self.serial, self.captured_us, self.encoded_us, self.sent_us) = \
+            self.FIELDS.unpack(read(self.FIELDS.size))
+        assert (magic, version) == (b"FANL", 1) and header_bytes >= self.FIELDS.size, magic
+        read(header_bytes - self.FIELDS.size)
+        self.payload = read(payload_bytes)
+
+    def json(self):
+        return json.loads(self.payload)
+
+
+def records(read):
+    """Every record of a live stream."""
+    while True:
+        yield Record(read)
 
 
 class Fanlight:

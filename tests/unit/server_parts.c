@@ -12,6 +12,7 @@
 #include "server/exposition.h"
 #include "server/pace.h"
 #include "server/part.h"
+#include "server/report.h"
 #include "server/request.h"
 
 /* ---- requests ---- */
@@ -51,6 +52,21 @@ static void every_address_leads_where_it_should(void **state)
 	assert_route("/state", "", ROUTE_STATE, 0);
 	assert_route("/healthz", "", ROUTE_HEALTH, 0);
 	assert_route("/metrics", "", ROUTE_METRICS, 0);
+	assert_route("/clock", "", ROUTE_CLOCK, 0);
+	assert_route("/live", "", ROUTE_LIVE, 0);
+	assert_route("/back/live", "fps=5", ROUTE_LIVE, 1);
+}
+
+static void a_report_names_its_stream(void **state)
+{
+	struct request request;
+
+	(void)state;
+	assert_int_equal(parse("/back/live/0123abcd", "", &request), 0);
+	assert_int_equal(request.route, ROUTE_REPORT);
+	assert_int_equal(request.camera, 1);
+	assert_memory_equal(request.live_id.base, "0123abcd", request.live_id.len);
+	assert_route("/live/0123abcd", "", ROUTE_REPORT, 0);
 }
 
 static void mjpg_streamers_addresses_are_understood(void **state)
@@ -72,6 +88,8 @@ static void what_is_not_there_is_not_found(void **state)
 	assert_int_equal(parse("/side/stream", "", &request), -ENOENT);
 	assert_int_equal(parse("/front/state", "", &request), -ENOENT);
 	assert_int_equal(parse("/front/stream/more", "", &request), -ENOENT);
+	assert_int_equal(parse("/side/live/0123abcd", "", &request), -ENOENT);
+	assert_int_equal(parse("/front/clock", "", &request), -ENOENT);
 	assert_int_equal(parse("/", "action=stream_2", &request), -ENOENT);
 }
 
@@ -120,6 +138,51 @@ static void bad_values_are_refused(void **state)
 		assert_int_equal(parse("/stream", bad[i], &request), -EINVAL);
 	assert_int_equal(parse("/", "action=dance", &request), -EINVAL);
 	assert_int_equal(parse("/", "action=stream_x", &request), -EINVAL);
+}
+
+/* ---- reports ---- */
+
+static int read_report(const char *text, struct report *ret_report)
+{
+	const char *reason = NULL;
+	int err = report_parse(text, strlen(text), ret_report, &reason);
+
+	if (err < 0)
+		assert_true(reason && reason[strlen(reason) - 1] == '.');
+	return err;
+}
+
+static void a_report_is_read(void **state)
+{
+	struct report report;
+
+	(void)state;
+	assert_int_equal(read_report("{\"serial\":4294967295}", &report), 0);
+	assert_int_equal(report.serial, UINT32_MAX);
+	assert_false(report.has_age);
+	assert_int_equal(read_report("{\"serial\":0,\"age_ms\":1.5,\"new\":[1]}", &report), 0);
+	assert_int_equal(report.serial, 0);
+	assert_true(report.has_age);
+	assert_int_equal(report.age_ns, 1500000);
+}
+
+static void a_report_that_makes_no_sense_is_refused(void **state)
+{
+	static const char *const reports[] = {"", "null", "[]", "{}", "{\"serial\":1",
+		"{\"serial\":-1}", "{\"serial\":4294967296}", "{\"serial\":1.5}",
+		"{\"serial\":\"1\"}", "{\"serial\":1,\"serial\":2}", "{\"serial\":1,\"age_ms\":-1}",
+		"{\"serial\":1,\"age_ms\":3600001}", "{\"serial\":1,\"age_ms\":1e999}",
+		"{\"serial\":1,\"age_ms\":null}"};
+	struct report report;
+	char longest[REPORT_BYTES_MOST + 2] = "{\"serial\":1}";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof reports / sizeof *reports; i++)
+		assert_int_equal(read_report(reports[i], &report), -EINVAL);
+	memset(longest + strlen(longest), ' ', sizeof longest - 1 - strlen(longest));
+	assert_int_equal(read_report(longest, &report), -EINVAL);
+	longest[REPORT_BYTES_MOST] = '\0';
+	assert_int_equal(read_report(longest, &report), 0);
 }
 
 /* ---- pace ---- */
@@ -388,11 +451,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_address_leads_where_it_should),
+		cmocka_unit_test(a_report_names_its_stream),
 		cmocka_unit_test(mjpg_streamers_addresses_are_understood),
 		cmocka_unit_test(what_is_not_there_is_not_found),
 		cmocka_unit_test(known_arguments_are_read),
 		cmocka_unit_test(unknown_arguments_are_ignored),
 		cmocka_unit_test(bad_values_are_refused),
+		cmocka_unit_test(a_report_is_read),
+		cmocka_unit_test(a_report_that_makes_no_sense_is_refused),
 		cmocka_unit_test(no_limit_lets_all_through),
 		cmocka_unit_test(a_limit_at_the_cameras_rate_loses_nothing_to_trembling),
 		cmocka_unit_test(a_lower_limit_is_kept_evenly),
