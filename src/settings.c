@@ -28,7 +28,6 @@
 #define WHITE_SPACE     " \t\r\n\v\f"
 #define SIZE_MOST       16384
 #define FPS_MOST        1000
-#define SECONDS_MOST    3600
 
 struct setting {
 	const char *name;
@@ -39,6 +38,7 @@ struct setting {
 	const char *argument, *help; /* for --help, which leaves out what has NULL here */
 	const char *allowed;         /* completes "use ..." */
 	const char *const *words;    /* of a choice, in the order of its enum */
+	unsigned most;               /* of a count, which is at least 1 */
 };
 
 /* Where a value comes from: the command line and a default have no path. */
@@ -54,7 +54,7 @@ struct loader {
 	struct place here;
 	struct place *origins; /* of each setting's latest value */
 	FILE *file;
-	uint32_t seen; /* in this section of the file, a bit a setting */
+	uint64_t seen; /* in this section of the file, a bit a setting */
 	FILE *messages;
 	int error; /* the first, already written to messages */
 };
@@ -142,19 +142,18 @@ ANY_THREAD static int parse_digits(
 	return 0;
 }
 
-static int parse_seconds(const struct setting *setting, void *field, const char *value)
+static int parse_count(const struct setting *setting, void *field, const char *value)
 {
 	const char *end;
-	unsigned seconds;
+	unsigned count;
 
-	(void)setting;
-	if (parse_digits(value, SECONDS_MOST, &seconds, &end) < 0 || *end || !seconds)
+	if (parse_digits(value, setting->most, &count, &end) < 0 || *end || !count)
 		return -EINVAL;
-	*(unsigned *)field = seconds;
+	*(unsigned *)field = count;
 	return 0;
 }
 
-static void print_seconds(const struct setting *setting, const void *field, FILE *out)
+static void print_count(const struct setting *setting, const void *field, FILE *out)
 {
 	(void)setting;
 	fprintf(out, "%u", *(const unsigned *)field);
@@ -433,8 +432,23 @@ static const struct setting settings_table[] = {
 		"PATH", "its PEM private key", NULL},
 	{"state-dir", SERVER(server.state_dir), parse_directory, print_text,
 		"PATH", "where the self-signed certificate is kept", "the path of a directory"},
-	{"stall-timeout", SERVER(server.stall_timeout_s), parse_seconds, print_seconds,
-		"SECONDS", NULL, "a whole number from 1 to 3600"},
+	{"stall-timeout", SERVER(server.limits.stall_timeout_s), parse_count, print_count,
+		"SECONDS", NULL, "a whole number from 1 to 3600", .most = 3600},
+	{"request-timeout", SERVER(server.limits.request_timeout_s), parse_count, print_count,
+		"SECONDS", NULL, "a whole number from 1 to 3600", .most = 3600},
+	{"max-connections", SERVER(server.limits.connections), parse_count, print_count,
+		"N", NULL, "a whole number from 1 to 10000", .most = 10000},
+	{"max-connections-per-address", SERVER(server.limits.connections_per_address),
+		parse_count, print_count,
+		"N", NULL, "a whole number from 1 to 10000", .most = 10000},
+	{"max-streams", SERVER(server.limits.streams), parse_count, print_count,
+		"N", NULL, "a whole number from 1 to 10000", .most = 10000},
+	{"max-streams-per-connection", SERVER(server.limits.streams_per_connection),
+		parse_count, print_count,
+		"N", NULL, "a whole number from 1 to 100", .most = 100},
+	{"max-requests-per-second", SERVER(server.limits.requests_per_second),
+		parse_count, print_count,
+		"N", NULL, "a whole number from 1 to 10000", .most = 10000},
 	{"log-level", SERVER(log_level), parse_word, print_word,
 		"LEVEL", "error, warning, info or debug",
 		"error, warning, info or debug", log_levels},
@@ -707,7 +721,7 @@ ON_MAIN static int apply_named(struct loader *loader, const char *name, const ch
 {
 	const struct setting *setting = find_setting(name);
 	const char *nearest = find_nearest(name, false);
-	uint32_t bit;
+	uint64_t bit;
 
 	if (!setting && nearest)
 		return complain(
@@ -717,7 +731,7 @@ ON_MAIN static int apply_named(struct loader *loader, const char *name, const ch
 	if (!setting->per_camera && loader->current)
 		return complain(loader, name,
 			"is not a camera's; put it at the top, before the first [camera NAME]");
-	bit = 1u << (setting - settings_table);
+	bit = UINT64_C(1) << (setting - settings_table);
 	if (loader->seen & bit)
 		return complain(loader, name, "is there twice in this section; leave one");
 	loader->seen |= bit;
@@ -883,6 +897,12 @@ ON_MAIN static int apply_defaults(struct loader *loader)
 		{"https", "127.0.0.1:8443"},
 		{"state-dir", state_dir},
 		{"stall-timeout", "10"},
+		{"request-timeout", "10"},
+		{"max-connections", "256"},
+		{"max-connections-per-address", "64"},
+		{"max-streams", "128"},
+		{"max-streams-per-connection", "32"},
+		{"max-requests-per-second", "250"},
 		{"log-level", "info"},
 		{"source", "auto"},
 		{"quality", "80"},

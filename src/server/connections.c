@@ -1,7 +1,9 @@
 #include "server/connections.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -11,37 +13,130 @@
 
 /* For cameras that come back, the files of libraries, and what else a running server opens. */
 #define FDS_IN_RESERVE 32
+/* What cameras, exchanges and the log have open beside that; more than they do. */
+#define FDS_OF_OTHERS 96
 
 #define LOG_INTERVAL_NS (60 * NS_PER_S)
+
+/* A client may use up so many seconds' worth of its rate at once: a page begins with a burst. */
+#define BURST_S 2
+
+/* Frames that are cheap, against one that counts. */
+#define CHEAP_FRAMES 100
+
+/* Headers that a connection's open requests may hold, as they came. A browser's are 2 KB. */
+#define HEADER_BYTES_MOST 65536
+
+/* Open requests that a connection always may have; beyond, four for each connection are for all. */
+#define REQUESTS_LEAST          8
+#define REQUESTS_PER_CONNECTION 4
+
+/* libh2o's own timers, which say goodbye, have the same deadline and shall be first. */
+#define GOODBYE_NS (2 * NS_PER_S)
 
 struct connection {
 	h2o_linklist_t link;
 	struct connections *connections;
 	h2o_socket_t *socket;
-	uint64_t acked_bytes; /* that the client's kernel has accepted */
-	uint64_t since_ns;    /* nothing was due, or that last changed */
+	uint8_t address[16];   /* as IPv6 writes it; of IPv6 itself the first half */
+	uint64_t acked_bytes;  /* that the client's kernel has accepted */
+	uint64_t accepting_ns; /* since when nothing was due, or that last changed */
+	uint64_t quiet_ns;     /* since when there is no whole request */
+	uint64_t rate_used_ns; /* the time up to which its rate is used up */
+	size_t n_requests;     /* whole ones that are open */
+	size_t n_blocks;       /* of headers, of those and others */
+	size_t n_streams;
+	size_t header_bytes;
 	bool is_cut_off;
 };
+
+/* What a request has taken of its connection; lives in the request's pool. */
+struct share {
+	struct connection *connection;
+	size_t n_requests, n_blocks, n_streams, header_bytes;
+};
+
+/* A response that is being sent whole; lives in its request's pool. */
+struct answer {
+	h2o_linklist_t link;
+	h2o_req_t *req;
+	struct stall stall;
+};
+
+static const struct {
+	const char *name, *what;
+} limit_texts[LIMITS] = {
+	[LIMIT_FILES] = {"files",
+		"was refused: the other file descriptors are kept for cameras and files"},
+	[LIMIT_CONNECTIONS] = {"connections", "was refused: there are max-connections"},
+	[LIMIT_CONNECTIONS_PER_ADDRESS] = {"connections-per-address",
+		"was refused: it has max-connections-per-address"},
+	[LIMIT_STREAMS] = {"streams", "was refused a stream: there are max-streams"},
+	[LIMIT_STREAMS_PER_CONNECTION] = {"streams-per-connection",
+		"was refused a stream: its connection has max-streams-per-connection"},
+	[LIMIT_RATE] = {"requests-per-second",
+		"was refused: it asked for more than max-requests-per-second"},
+	[LIMIT_MEMORY] = {"memory", "was cut off: its open requests take too much memory"},
+	[LIMIT_REQUEST_TIME] = {"request-timeout",
+		"was cut off: it sent no whole request within request-timeout"},
+	[LIMIT_STALL] = {"stall-timeout", "was cut off: it took nothing for stall-timeout"},
+};
+
+const char *connections_limit_name(enum limit limit)
+{
+	return limit_texts[limit].name;
+}
 
 void connections_begin(struct connections *connections)
 {
 	h2o_linklist_init_anchor(&connections->all);
+	h2o_linklist_init_anchor(&connections->answers);
 }
 
 bool connections_are_gone(const struct connections *connections)
 {
-	return h2o_linklist_is_empty((h2o_linklist_t *)&connections->all);
+	return !connections->n_connections;
 }
 
-ON_SERVER static void on_closed(void *data)
+ON_SERVER static struct connection *of_link(h2o_linklist_t *link)
 {
-	struct connection *connection = data;
-
-	h2o_linklist_unlink(&connection->link);
-	free(connection);
+	return H2O_STRUCT_FROM_MEMBER(struct connection, link, link);
 }
 
-/* ---- file descriptors ---- */
+ON_SERVER static struct connection *of_request(h2o_req_t *req)
+{
+	return req->conn->callbacks->get_socket(req->conn)->on_close.data;
+}
+
+/* Count it and, now and then, name who it was. */
+ON_SERVER static void note(struct connections *connections, enum limit limit, h2o_socket_t *socket)
+{
+	struct sockaddr_storage address;
+	struct sockaddr *peer = (struct sockaddr *)&address;
+	socklen_t peer_bytes = h2o_socket_getpeername(socket, peer);
+	char host[NI_MAXHOST] = "a client";
+	size_t length = peer_bytes ? h2o_socket_getnumerichost(peer, peer_bytes, host) : SIZE_MAX;
+	unsigned suppressed;
+
+	connections->reached[limit]++;
+	if (log_allowed(&connections->logs[limit], LOG_INTERVAL_NS, &suppressed))
+		log_warning("server", "%.*s %s; and %u more since the last such line",
+			length < sizeof host ? (int)length : (int)sizeof host, host,
+			limit_texts[limit].what, suppressed);
+}
+
+/* ---- who is let in ---- */
+
+void connections_allow_files(const struct server_limits *limits)
+{
+	rlim_t wanted = (rlim_t)limits->connections + FDS_IN_RESERVE + FDS_OF_OTHERS;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= wanted)
+		return;
+	files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files); /* then the reserve takes care */
+}
 
 /* The kernel gives the lowest number that is free. */
 ON_SERVER static bool is_in_reserve(int fd)
@@ -56,18 +151,69 @@ ON_SERVER static bool is_in_reserve(int fd)
 	return (rlim_t)fd >= limit.rlim_cur - reserve;
 }
 
+/* Whoever has an IPv6 address has a network of them. */
+ON_SERVER static void read_address(h2o_socket_t *socket, uint8_t ret_address[16])
+{
+	struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
+	const struct in6_addr *v6 = &((struct sockaddr_in6 *)&storage)->sin6_addr;
+
+	memset(ret_address, 0, 16);
+	if (!h2o_socket_getpeername(socket, (struct sockaddr *)&storage))
+		return;
+	if (storage.ss_family == AF_INET)
+		memcpy(ret_address + 12, &((struct sockaddr_in *)&storage)->sin_addr, 4);
+	else if (storage.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(v6))
+		memcpy(ret_address + 12, v6->s6_addr + 12, 4);
+	else if (storage.ss_family == AF_INET6)
+		memcpy(ret_address, v6->s6_addr, 8);
+}
+
+ON_SERVER static size_t count_address(
+	const struct connections *connections, const uint8_t address[16])
+{
+	size_t n = 0;
+
+	for (h2o_linklist_t *link = connections->all.next; link != &connections->all;
+		link = link->next)
+		n += !memcmp(of_link(link)->address, address, 16);
+	return n;
+}
+
+/* The limit that one more connection would go beyond, or LIMITS. */
+ON_SERVER static enum limit find_limit(
+	const struct connections *connections, h2o_socket_t *socket, const uint8_t address[16])
+{
+	if (is_in_reserve(h2o_socket_get_fd(socket)))
+		return LIMIT_FILES;
+	if (connections->n_connections >= connections->limits.connections)
+		return LIMIT_CONNECTIONS;
+	if (count_address(connections, address) >= connections->limits.connections_per_address)
+		return LIMIT_CONNECTIONS_PER_ADDRESS;
+	return LIMITS;
+}
+
+ON_SERVER static void on_closed(void *data)
+{
+	struct connection *connection = data;
+	struct connections *connections = connection->connections;
+
+	if (connections->reading == connection)
+		connections->reading = NULL;
+	connections->n_connections--;
+	h2o_linklist_unlink(&connection->link);
+	free(connection);
+}
+
 bool connections_add(struct connections *connections, h2o_socket_t *socket)
 {
 	struct connection *connection;
-	unsigned suppressed;
+	uint8_t address[16];
+	enum limit limit;
 
-	if (is_in_reserve(h2o_socket_get_fd(socket))) {
-		connections->refused++;
-		if (log_allowed(&connections->refusals, LOG_INTERVAL_NS, &suppressed))
-			log_warning("server",
-				"too many connections for the limit of open files: refused one, "
-				"and %u since the last such line",
-				suppressed);
+	read_address(socket, address);
+	limit = find_limit(connections, socket, address);
+	if (limit != LIMITS) {
+		note(connections, limit, socket);
 		h2o_socket_close(socket);
 		return false;
 	}
@@ -75,15 +221,125 @@ bool connections_add(struct connections *connections, h2o_socket_t *socket)
 	*connection = (struct connection){
 		.connections = connections,
 		.socket = socket,
-		.since_ns = clock_now_ns(),
+		.accepting_ns = clock_now_ns(),
+		.quiet_ns = clock_now_ns(),
 	};
+	memcpy(connection->address, address, sizeof address);
+	connections->n_connections++;
 	h2o_linklist_insert(&connections->all, &connection->link);
 	socket->on_close.cb = on_closed;
 	socket->on_close.data = connection;
 	return true;
 }
 
-/* ---- stalls ---- */
+/* ---- what they take ---- */
+
+ON_SERVER static void dispose_share(void *memory)
+{
+	struct share *share = memory;
+	struct connection *connection = share->connection;
+
+	connection->n_blocks -= share->n_blocks;
+	connection->connections->n_requests -= share->n_blocks;
+	connection->header_bytes -= share->header_bytes;
+	connection->n_streams -= share->n_streams;
+	connection->connections->n_streams -= share->n_streams;
+	connection->n_requests -= share->n_requests;
+	if (share->n_requests && !connection->n_requests)
+		connection->quiet_ns = clock_now_ns();
+}
+
+ON_SERVER static void take(h2o_req_t *req, struct share taken)
+{
+	struct share *share = h2o_mem_alloc_shared(&req->pool, sizeof *share, dispose_share);
+	struct connection *connection = of_request(req);
+
+	taken.connection = connection;
+	*share = taken;
+	connection->n_requests += taken.n_requests;
+	connection->n_blocks += taken.n_blocks;
+	connection->connections->n_requests += taken.n_blocks;
+	connection->n_streams += taken.n_streams;
+	connection->connections->n_streams += taken.n_streams;
+	connection->header_bytes += taken.header_bytes;
+}
+
+/* One that counts moves the time up to which the rate is used up by a second's share. */
+ON_SERVER static bool take_rate(struct connection *connection, unsigned divisor)
+{
+	struct connections *connections = connection->connections;
+	uint64_t now_ns = clock_now_ns();
+	uint64_t share_ns = NS_PER_S / connections->limits.requests_per_second / divisor;
+
+	if (connection->rate_used_ns < now_ns)
+		connection->rate_used_ns = now_ns;
+	if (connection->rate_used_ns + share_ns > now_ns + BURST_S * NS_PER_S) {
+		note(connections, LIMIT_RATE, connection->socket);
+		return false;
+	}
+	connection->rate_used_ns += share_ns;
+	return true;
+}
+
+bool connections_take_frame(struct connections *connections, const uint8_t *bytes, bool is_cheap)
+{
+	struct connection *connection = connections->reading;
+
+	/* libh2o tells not whose frame it is, but they stand in the socket's buffer. */
+	if (!connection || (uint8_t *)connection->socket->input->bytes != bytes) {
+		h2o_linklist_t *link = connections->all.next;
+
+		while (link != &connections->all &&
+			(uint8_t *)of_link(link)->socket->input->bytes != bytes)
+			link = link->next;
+		if (link == &connections->all)
+			return true;
+		connection = connections->reading = of_link(link);
+	}
+	return take_rate(connection, is_cheap ? CHEAP_FRAMES : 1);
+}
+
+bool connections_take_headers(h2o_req_t *req, size_t bytes)
+{
+	struct connection *connection = of_request(req);
+	struct connections *connections = connection->connections;
+
+	take(req, (struct share){.n_blocks = 1, .header_bytes = bytes});
+	if (connection->header_bytes <= HEADER_BYTES_MOST &&
+		(connection->n_blocks <= REQUESTS_LEAST ||
+			connections->n_requests <=
+				(size_t)REQUESTS_PER_CONNECTION * connections->limits.connections))
+		return true;
+	note(connections, LIMIT_MEMORY, connection->socket);
+	return false;
+}
+
+bool connections_take_request(h2o_req_t *req)
+{
+	take(req, (struct share){.n_requests = 1});
+	/* Of HTTP/2 the frames have been counted. */
+	return req->version >= 0x200 || take_rate(of_request(req), 1);
+}
+
+bool connections_take_stream(h2o_req_t *req)
+{
+	struct connection *connection = of_request(req);
+	struct connections *connections = connection->connections;
+	enum limit limit = LIMITS;
+
+	if (connections->n_streams >= connections->limits.streams)
+		limit = LIMIT_STREAMS;
+	else if (connection->n_streams >= connections->limits.streams_per_connection)
+		limit = LIMIT_STREAMS_PER_CONNECTION;
+	if (limit != LIMITS) {
+		note(connections, limit, connection->socket);
+		return false;
+	}
+	take(req, (struct share){.n_streams = 1});
+	return true;
+}
+
+/* ---- deadlines ---- */
 
 /* libh2o sees the end of it and closes it; one already shut is no error. */
 ON_SERVER static void shut_down(h2o_socket_t *socket)
@@ -91,33 +347,19 @@ ON_SERVER static void shut_down(h2o_socket_t *socket)
 	(void)shutdown(h2o_socket_get_fd(socket), SHUT_RDWR);
 }
 
-ON_SERVER static void cut_off(struct connection *connection)
+ON_SERVER static void cut_off(struct connection *connection, enum limit limit)
 {
-	struct connections *connections = connection->connections;
-	h2o_socket_t *socket = connection->socket;
 	struct linger at_once = {.l_onoff = 1};
-	struct sockaddr_storage address;
-	struct sockaddr *peer = (struct sockaddr *)&address;
-	socklen_t peer_bytes = h2o_socket_getpeername(socket, peer);
-	char host[NI_MAXHOST] = "a client";
-	unsigned suppressed;
-	size_t length = peer_bytes ? h2o_socket_getnumerichost(peer, peer_bytes, host) : SIZE_MAX;
 
 	/* Several of its streams may be held up. */
 	if (connection->is_cut_off)
 		return;
 	connection->is_cut_off = true;
-	connections->stalled++;
-	if (log_allowed(&connections->stalls, LOG_INTERVAL_NS, &suppressed))
-		log_warning("server",
-			"%.*s took nothing for %u s and was cut off; so were %u others since the "
-			"last such line",
-			length < sizeof host ? (int)length : (int)sizeof host, host,
-			(unsigned)(connections->stall_timeout_ns / NS_PER_S), suppressed);
+	note(connection->connections, limit, connection->socket);
 	/* Else the kernel would keep for long what the client does not take. */
-	(void)setsockopt(
-		h2o_socket_get_fd(socket), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-	shut_down(socket);
+	(void)setsockopt(h2o_socket_get_fd(connection->socket), SOL_SOCKET, SO_LINGER, &at_once,
+		sizeof at_once);
+	shut_down(connection->socket);
 }
 
 /* A socket that tells nothing counts as one that stands still. */
@@ -130,41 +372,65 @@ ON_SERVER static uint64_t acked_bytes(h2o_socket_t *socket)
 	return info.tcpi_bytes_acked;
 }
 
+ON_SERVER static void check(struct connection *connection, uint64_t now_ns)
+{
+	const struct server_limits *limits = &connection->connections->limits;
+	uint64_t acked = acked_bytes(connection->socket);
+
+	if (!h2o_socket_is_writing(connection->socket) || acked != connection->acked_bytes)
+		connection->accepting_ns = now_ns;
+	connection->acked_bytes = acked;
+	if (now_ns - connection->accepting_ns >= limits->stall_timeout_s * NS_PER_S)
+		cut_off(connection, LIMIT_STALL);
+	/* What libh2o counts from the last byte, so that a trickle of them is enough for ever. */
+	if (!connection->n_requests &&
+		now_ns >= connection->quiet_ns + limits->request_timeout_s * NS_PER_S + GOODBYE_NS)
+		cut_off(connection, LIMIT_REQUEST_TIME);
+}
+
 void connections_tick(struct connections *connections, uint64_t now_ns)
 {
-	h2o_linklist_t *link = connections->all.next;
+	h2o_linklist_t *link;
 
-	for (; link != &connections->all; link = link->next) {
-		struct connection *connection = H2O_STRUCT_FROM_MEMBER(
-			struct connection, link, link);
-		uint64_t acked = acked_bytes(connection->socket);
+	for (link = connections->all.next; link != &connections->all; link = link->next)
+		check(of_link(link), now_ns);
+	for (link = connections->answers.next; link != &connections->answers; link = link->next) {
+		struct answer *answer = H2O_STRUCT_FROM_MEMBER(struct answer, link, link);
 
-		if (!h2o_socket_is_writing(connection->socket) || acked != connection->acked_bytes)
-			connection->since_ns = now_ns;
-		connection->acked_bytes = acked;
-		if (now_ns - connection->since_ns >= connections->stall_timeout_ns)
-			cut_off(connection);
+		connections_watch(&answer->stall, answer->req, now_ns);
 	}
 }
 
 void connections_watch(struct stall *stall, h2o_req_t *req, uint64_t now_ns)
 {
-	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
-	struct connection *connection = socket->on_close.data;
+	struct connection *connection = of_request(req);
+	uint64_t timeout_ns = connection->connections->limits.stall_timeout_s * NS_PER_S;
 
 	/* While the connection writes, a stream may just have to wait for its turn. */
 	if (req->version < 0x200 || !stall->since_ns || stall->bytes_sent != req->bytes_sent ||
-		h2o_socket_is_writing(socket))
+		h2o_socket_is_writing(connection->socket))
 		stall->since_ns = now_ns;
 	stall->bytes_sent = req->bytes_sent;
-	if (now_ns - stall->since_ns >= connection->connections->stall_timeout_ns)
-		cut_off(connection);
+	if (now_ns - stall->since_ns >= timeout_ns)
+		cut_off(connection, LIMIT_STALL);
+}
+
+ON_SERVER static void dispose_answer(void *memory)
+{
+	h2o_linklist_unlink(&((struct answer *)memory)->link);
+}
+
+void connections_watch_answer(h2o_req_t *req)
+{
+	struct answer *answer = h2o_mem_alloc_shared(&req->pool, sizeof *answer, dispose_answer);
+
+	*answer = (struct answer){.req = req};
+	h2o_linklist_insert(&of_request(req)->connections->answers, &answer->link);
 }
 
 void connections_cut_off(struct connections *connections)
 {
-	h2o_linklist_t *link = connections->all.next;
-
-	for (; link != &connections->all; link = link->next)
-		shut_down(H2O_STRUCT_FROM_MEMBER(struct connection, link, link)->socket);
+	for (h2o_linklist_t *link = connections->all.next; link != &connections->all;
+		link = link->next)
+		shut_down(of_link(link)->socket);
 }

@@ -1,9 +1,14 @@
 /*
- * Connections: who is connected, and who is cut off because a picture is due and he takes nothing.
+ * Connections: who is connected, what each has taken of what there is for all, and who is refused
+ * or cut off because he reached a limit.
  *
  * A client may refuse to take bytes in two ways: its kernel accepts none, or it keeps the window of
- * an HTTP/2 stream shut. The first is watched here for every connection; the second by whoever
- * sends a response, through a stall.
+ * an HTTP/2 stream shut. The first is watched here for every connection; the second for every
+ * response, through a stall.
+ *
+ * What a client can make the server keep is bounded: for each connection its buffers and 64 KB of
+ * headers; for each request a few KB; and of requests there are, beyond a few for each connection,
+ * four times as many as connections are allowed.
  */
 #ifndef FANLIGHT_CONNECTIONS_H
 #define FANLIGHT_CONNECTIONS_H
@@ -16,14 +21,31 @@
 
 #include "base/log.h"
 #include "base/roles.h"
+#include "server/server.h"
+
+/* What a client may run into. */
+enum limit {
+	LIMIT_FILES, /* of file descriptors, but for those in reserve for cameras and files */
+	LIMIT_CONNECTIONS,
+	LIMIT_CONNECTIONS_PER_ADDRESS,
+	LIMIT_STREAMS,
+	LIMIT_STREAMS_PER_CONNECTION,
+	LIMIT_RATE,   /* of requests and of frames that make work */
+	LIMIT_MEMORY, /* of open requests */
+	LIMIT_REQUEST_TIME,
+	LIMIT_STALL,
+	LIMITS,
+};
 
 /* All of the server thread. */
 struct connections {
-	h2o_linklist_t all; /* struct connection */
-	uint64_t stall_timeout_ns;
-	uint64_t stalled; /* cut off, since start */
-	uint64_t refused; /* for want of file descriptors, since start */
-	struct log_limit stalls, refusals;
+	h2o_linklist_t all;     /* struct connection */
+	h2o_linklist_t answers; /* struct answer: responses that are being sent */
+	struct server_limits limits;
+	size_t n_connections, n_streams, n_requests;
+	struct connection *reading; /* the last that a frame came from, or NULL */
+	uint64_t reached[LIMITS];   /* times, since start */
+	struct log_limit logs[LIMITS];
 };
 
 /* How long a response's HTTP/2 window has been shut; zeroed at first. */
@@ -32,17 +54,21 @@ struct stall {
 	size_t bytes_sent;
 };
 
+/* Allow the process as many files as the limits need, where the system lets it. */
+ON_MAIN void connections_allow_files(const struct server_limits *limits);
+
 ON_SERVER void connections_begin(struct connections *connections);
 
 /*
- * Keep an eye on a socket that was just accepted, until it is closed. Returns false if it took one
- * of the file descriptors that are in reserve for cameras and files; it is closed then.
+ * Keep an eye on a socket that was just accepted, until it is closed. Returns false if it is one
+ * too many, in all, of its address (of IPv6 the first half counts) or for the file descriptors; it
+ * is closed then.
  */
 ON_SERVER bool connections_add(struct connections *connections, h2o_socket_t *socket);
 
 ON_SERVER bool connections_are_gone(const struct connections *connections);
 
-/* Cut off whose kernel has accepted nothing for the timeout; once a second. */
+/* Cut off who is out of time, by whatever deadline; once a second. */
 ON_SERVER void connections_tick(struct connections *connections, uint64_t now_ns);
 
 /*
@@ -51,7 +77,28 @@ ON_SERVER void connections_tick(struct connections *connections, uint64_t now_ns
  */
 ON_SERVER void connections_watch(struct stall *stall, h2o_req_t *req, uint64_t now_ns);
 
+/* Do that for a response that is about to be sent whole, until its request is disposed of. */
+ON_SERVER void connections_watch_answer(h2o_req_t *req);
+
 /* Cut off everybody. */
 ON_SERVER void connections_cut_off(struct connections *connections);
+
+/* ---- what a client takes; false when it is too much, and counted ---- */
+
+/* An HTTP/2 frame that begins at bytes. Window updates are many where pictures flow, and cheap. */
+ON_SERVER bool connections_take_frame(
+	struct connections *connections, const uint8_t *bytes, bool is_cheap);
+
+/* A block of headers of an HTTP/2 request, until that is disposed of. */
+ON_SERVER bool connections_take_headers(h2o_req_t *req, size_t bytes);
+
+/* A whole request, until it is disposed of. */
+ON_SERVER bool connections_take_request(h2o_req_t *req);
+
+/* A stream, until its request is disposed of. */
+ON_SERVER bool connections_take_stream(h2o_req_t *req);
+
+/* What the limit is called in metrics ("connections-per-address"). */
+ANY_THREAD const char *connections_limit_name(enum limit limit);
 
 #endif

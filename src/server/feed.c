@@ -81,7 +81,6 @@ void feed_begin(struct feed *feed, h2o_loop_t *loop)
 {
 	h2o_linklist_init_anchor(&feed->streams);
 	h2o_linklist_init_anchor(&feed->snapshots);
-	h2o_linklist_init_anchor(&feed->sending);
 	feed->status_serial = 1;
 	feed->fresh = watch(feed, loop, &feed->fresh_fd, on_fresh);
 	feed->status_fresh = watch(feed, loop, &feed->status_fd, on_status);
@@ -100,7 +99,6 @@ void feed_tick(struct feed *feed, uint64_t now_ns)
 	meter_update(&feed->captured, stat_read(&feed->camera.stats->captured), now_ns);
 	meter_update(&feed->encoded, stat_read(&feed->camera.stats->encoded), now_ns);
 	streams_tick(feed, now_ns);
-	snapshots_tick(feed, now_ns);
 }
 
 const struct camera_status *feed_status(struct feed *feed)

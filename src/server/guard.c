@@ -13,12 +13,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "server/connections.h"
 #include "server/libh2o.h"
 
 #if LIBH2O_IS_GUARDED
 
 #define MAX_HEADERS 100
+
+/* Of HTTP/1, where upstream takes 417 KB; browsers send 2 KB. */
+#define MAX_HEADER_BYTES 16384
+
+/* The wall clock was set if it has moved by so much more or less than time has passed. */
+#define CLOCK_STEP_MS 1000
 
 /* A stream that sends no more has this window, which no client can bring down to zero. */
 #define FINISHED_WINDOW (1 << 30)
@@ -38,6 +46,12 @@ ON_SERVER int h2o_http2_decode_priority_payload(
 	h2o_http2_priority_t *priority, const struct libh2o_frame *frame, const char **ret_reason);
 ON_SERVER ssize_t h2o_http2_decode_frame(struct libh2o_frame *frame, const uint8_t *bytes, size_t n,
 	const h2o_http2_settings_t *settings, const char **ret_reason);
+ON_SERVER int phr_parse_request(const char *bytes, size_t n, const char **method,
+	size_t *method_bytes, const char **path, size_t *path_bytes, int *minor_version,
+	void *headers, size_t *n_headers, size_t n_before);
+ON_SERVER void h2o_timeout_link(
+	h2o_loop_t *loop, h2o_timeout_t *timeout, h2o_timeout_entry_t *entry);
+ON_SERVER void h2o_timeout_run(h2o_loop_t *loop, h2o_timeout_t *timeout, uint64_t now_ms);
 
 /* The library's own; found before there are threads, constant from then on. */
 static struct {
@@ -48,7 +62,13 @@ static struct {
 	__typeof__(h2o_http2_decode_headers_payload) *decode_headers;
 	__typeof__(h2o_http2_decode_priority_payload) *decode_priority;
 	__typeof__(h2o_http2_decode_frame) *decode_frame;
+	__typeof__(phr_parse_request) *parse_request;
+	__typeof__(h2o_timeout_link) *timeout_link;
+	__typeof__(h2o_timeout_run) *timeout_run;
 } original;
+
+/* The server's, for libh2o does not say on whose behalf it calls. */
+static struct connections *guarded;
 
 /* ---- windows of finished streams: upstream 00977f672 ---- */
 
@@ -93,10 +113,23 @@ int h2o_hpack_parse_headers(h2o_req_t *req, void *table, const uint8_t *bytes, s
 	int err = original.parse_headers(
 		req, table, bytes, n, pseudo_headers, content_length, digests, ret_reason);
 
-	if (req->headers.size <= MAX_HEADERS)
+	if (req->headers.size <= MAX_HEADERS && connections_take_headers(req, n))
 		return err;
 	*ret_reason = "too many headers";
 	return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
+}
+
+/* The same in HTTP/1: 0 bytes would be no request, -2 an incomplete one, -1 is a bad one. */
+int phr_parse_request(const char *bytes, size_t n, const char **method, size_t *method_bytes,
+	const char **path, size_t *path_bytes, int *minor_version, void *headers, size_t *n_headers,
+	size_t n_before)
+{
+	int taken = original.parse_request(bytes, n, method, method_bytes, path, path_bytes,
+		minor_version, headers, n_headers, n_before);
+
+	if (taken > MAX_HEADER_BYTES || (taken == -2 && n > MAX_HEADER_BYTES))
+		return -1;
+	return taken;
 }
 
 /*
@@ -127,15 +160,27 @@ int h2o_http2_decode_priority_payload(
 	return err;
 }
 
-/* ---- a line on stderr for each frame of an unknown type: upstream 78f6d92ff ---- */
+/* ---- frames without limit: upstream 94fbc54b6, a2fe82c2f; of unknown types: 78f6d92ff ---- */
 
-/* What is to be ignored becomes an answer to a ping, which is ignored without a word. */
+/*
+ * Any frame makes work, and most an answer that is kept for who does not read: streams that are
+ * opened and reset at once, pings, settings, data for what is closed. So all count as requests do.
+ *
+ * Upstream writes a line on stderr for each of an unknown type. What is to be ignored becomes an
+ * answer to a ping, which is ignored without a word.
+ */
 ssize_t h2o_http2_decode_frame(struct libh2o_frame *frame, const uint8_t *bytes, size_t n,
 	const h2o_http2_settings_t *settings, const char **ret_reason)
 {
 	static const uint8_t pong[8];
 	ssize_t taken = original.decode_frame(frame, bytes, n, settings, ret_reason);
 
+	if (taken >= 0 && guarded &&
+		!connections_take_frame(
+			guarded, bytes, frame->type == LIBH2O_FRAME_WINDOW_UPDATE)) {
+		*ret_reason = "too many frames";
+		return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
+	}
 	if (taken >= 0 && frame->type > LIBH2O_FRAME_LAST)
 		*frame = (struct libh2o_frame){
 			.length = sizeof pong,
@@ -144,6 +189,44 @@ ssize_t h2o_http2_decode_frame(struct libh2o_frame *frame, const uint8_t *bytes,
 			.payload = pong,
 		};
 	return taken;
+}
+
+/* ---- timers on the wall clock: upstream to this day ---- */
+
+/*
+ * A clock that is set would let all of them run out at once, or none for as long. So when it was,
+ * the timers that run are moved along with it, before anything else is done with them.
+ */
+ON_SERVER static void follow_clock(h2o_loop_t *loop)
+{
+	static uint64_t ahead_ms; /* the wall clock, of time since the machine was started */
+	uint64_t now_ahead_ms = h2o_now(loop) - clock_now_ns() / NS_PER_MS;
+	uint64_t step_ms = now_ahead_ms - ahead_ms;
+
+	if (step_ms + CLOCK_STEP_MS < (uint64_t)2 * CLOCK_STEP_MS)
+		return;
+	ahead_ms = now_ahead_ms;
+	for (h2o_linklist_t *node = loop->_timeouts.next; node != &loop->_timeouts;
+		node = node->next) {
+		h2o_linklist_t *entries =
+			&H2O_STRUCT_FROM_MEMBER(h2o_timeout_t, _link, node)->_entries;
+
+		for (h2o_linklist_t *link = entries->next; link != entries; link = link->next)
+			H2O_STRUCT_FROM_MEMBER(h2o_timeout_entry_t, _link, link)->registered_at +=
+				step_ms;
+	}
+}
+
+void h2o_timeout_link(h2o_loop_t *loop, h2o_timeout_t *timeout, h2o_timeout_entry_t *entry)
+{
+	follow_clock(loop);
+	original.timeout_link(loop, timeout, entry);
+}
+
+void h2o_timeout_run(h2o_loop_t *loop, h2o_timeout_t *timeout, uint64_t now_ms)
+{
+	follow_clock(loop);
+	original.timeout_run(loop, timeout, now_ms);
 }
 
 /* ---- start ---- */
@@ -161,9 +244,11 @@ ON_MAIN static bool is_known_version(void *function)
 	return version && (!strcmp(version, ".so.0.13.5") || !strcmp(version, ".so.0.13.6"));
 }
 
-void guard_begin(void)
+void guard_begin(struct connections *connections)
 {
 	bool good = true;
+
+	guarded = connections;
 
 	/* What the name stands for everywhere is what the library calls, too. */
 #define STAND_IN(name, field)                     \
@@ -176,6 +261,9 @@ void guard_begin(void)
 	STAND_IN(h2o_http2_decode_headers_payload, decode_headers);
 	STAND_IN(h2o_http2_decode_priority_payload, decode_priority);
 	STAND_IN(h2o_http2_decode_frame, decode_frame);
+	STAND_IN(phr_parse_request, parse_request);
+	STAND_IN(h2o_timeout_link, timeout_link);
+	STAND_IN(h2o_timeout_run, timeout_run);
 #undef STAND_IN
 	if (!good || !is_known_version((void *)original.decode_frame))
 		log_warning("server",
@@ -185,8 +273,9 @@ void guard_begin(void)
 
 #else
 
-void guard_begin(void)
+void guard_begin(struct connections *connections)
 {
+	(void)connections;
 }
 
 #endif

@@ -7,11 +7,14 @@
 
 #include "base/roles.h"
 
+struct connections;
+
 /*
  * Find the functions that are stood in for. Logs a warning if the library that was loaded is
- * another one than Fanlight was built for, or calls its own functions past ours. To be called
- * before libh2o serves a connection; may be called again.
+ * another one than Fanlight was built for, or calls its own functions past ours. Whose frames they
+ * are is looked up in connections, if that is not NULL; it must live as long as libh2o serves. To
+ * be called before that; may be called again.
  */
-ON_MAIN void guard_begin(void);
+ON_MAIN void guard_begin(struct connections *connections);
 
 #endif

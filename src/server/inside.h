@@ -58,7 +58,6 @@ struct feed {
 	uint64_t status_serial;             /* counts statuses from 1, which is none */
 	h2o_linklist_t streams;             /* struct stream */
 	h2o_linklist_t snapshots;           /* struct snapshot that wait */
-	h2o_linklist_t sending;             /* struct snapshot that are being sent */
 	struct meter captured, encoded;
 	struct stage capture_to_dequeue, wait, encode, publish, total;
 	struct histogram encode_to_publish, publish_to_send;
@@ -175,9 +174,6 @@ ON_SERVER void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct re
 
 /* A new part has come: answer those that waited for it. */
 ON_SERVER void snapshots_publish(struct feed *feed);
-
-/* Cut off who does not take theirs; once a second. */
-ON_SERVER void snapshots_tick(struct feed *feed, uint64_t now_ns);
 
 /* Answer all that wait with 503. */
 ON_SERVER void snapshots_stop(struct feed *feed);

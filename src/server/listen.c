@@ -17,17 +17,21 @@
  */
 #define NOTSENT_LOWAT_BYTES 16384
 
+/* Clients have little to say. libh2o keeps a buffer as large as what it once read at a time. */
+#define RECEIVE_BYTES 32768
+
 #define BACKLOG 128
 
 ON_MAIN static int bind_socket(const struct addrinfo *info, int *ret_fd)
 {
-	int on = 1, off = 0, err;
+	int on = 1, off = 0, receive_bytes = RECEIVE_BYTES, err;
 	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	/* Best efforts: without them a restart may have to wait, or IPv4 is not served. */
+	/* Best efforts: without them a restart may wait, or memory is wasted, or IPv4 not served. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
 	if (info->ai_family == AF_INET6) {
 		bool any = IN6_IS_ADDR_UNSPECIFIED(
 			&((struct sockaddr_in6 *)info->ai_addr)->sin6_addr);

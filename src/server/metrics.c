@@ -279,12 +279,16 @@ ON_SERVER static void open_fds(struct exposition *e)
 
 ON_SERVER static void add_connections(struct exposition *e, const struct connections *connections)
 {
-	exposition_begin(e, "fanlight_connections_stalled_total", "counter",
-		"Connections cut off because they took nothing.");
-	exposition_add_number(e, connections->stalled);
-	exposition_begin(e, "fanlight_connections_refused_total", "counter",
-		"Connections refused for want of file descriptors.");
-	exposition_add_number(e, connections->refused);
+	exposition_begin(e, "fanlight_connections", "gauge", "Connections that are open.");
+	exposition_add_number(e, connections->n_connections);
+	exposition_begin(e, "fanlight_limits_reached_total", "counter",
+		"Times that a client was refused or cut off, by the limit that it reached.");
+	for (enum limit i = 0; i < LIMITS; i++) {
+		struct exposition_label limit = {"limit", connections_limit_name(i)};
+
+		exposition_label(e, &limit, 1);
+		exposition_add_number(e, connections->reached[i]);
+	}
 }
 
 ON_SERVER static void add_process(struct exposition *e, struct server *server)

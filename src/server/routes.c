@@ -8,6 +8,9 @@
 #include "server/origin.h"
 #include "viewer.h"
 
+/* Cache busters and signatures are long, but not so long. */
+#define MAX_URL_BYTES 2048
+
 /* The one handler of all paths. */
 struct entrance {
 	h2o_handler_t super;
@@ -69,8 +72,12 @@ ON_SERVER static const char *reason_phrase(int status)
 		return "Not Found";
 	case 405:
 		return "Method Not Allowed";
+	case 414:
+		return "URI Too Long";
 	case 415:
 		return "Unsupported Media Type";
+	case 429:
+		return "Too Many Requests";
 	default:
 		return "Service Unavailable";
 	}
@@ -90,6 +97,7 @@ ON_SERVER static void send_body(
 		req->res.content_length = body_bytes;
 		reply_header(req, "Content-Type", type);
 	}
+	connections_watch_answer(req);
 	h2o_start_response(req, &nothing_to_do);
 	if (!has_body || reply_is_head(req))
 		h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
@@ -220,6 +228,22 @@ ON_SERVER static void serve_if_allowed(
 	}
 }
 
+/* Answer what is refused before it is looked at; whether it was. */
+ON_SERVER static bool refuse(h2o_req_t *req)
+{
+	if (!connections_take_request(req)) {
+		req->http1_is_persistent = 0;
+		reply_header(req, "Retry-After", "1");
+		reply_sentence(req, 429, "These are too many requests; ask less often.");
+		return true;
+	}
+	if (req->path.len > MAX_URL_BYTES) {
+		reply_sentence(req, 414, "The address is too long.");
+		return true;
+	}
+	return false;
+}
+
 ON_SERVER static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
 	struct server *server = ((struct entrance *)handler)->server;
@@ -228,6 +252,8 @@ ON_SERVER static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 	struct request request;
 	int err;
 
+	if (refuse(req))
+		return 0;
 	/* "http://host/" and "/stream" are easily joined with a slash too many. */
 	for (; path.len > 1 && path.base[1] == '/'; path.len--)
 		path.base++;

@@ -27,6 +27,9 @@
 #define LET_GO_NS  (500 * NS_PER_MS)
 #define CUT_OFF_NS (200 * NS_PER_MS)
 
+/* From one look at everybody to the next. */
+#define TICK_MS 1000
+
 /* Bodies are a few settings or figures in JSON. */
 #define MAX_REQUEST_BODY_BYTES 4096
 
@@ -178,7 +181,7 @@ ON_SERVER static void end(struct server *server)
 
 int server_turn(struct server *server)
 {
-	int32_t wait_ms = INT32_MAX;
+	int32_t wait_ms = TICK_MS; /* whatever libh2o makes of a clock that is being set */
 
 	if (!server->begun)
 		begin(server);
@@ -200,13 +203,17 @@ int server_turn(struct server *server)
 
 /* ---- main ---- */
 
-ON_MAIN static void configure(struct server *server)
+ON_MAIN static void configure(struct server *server, const struct server_limits *limits)
 {
 	h2o_globalconf_t *config = &server->config;
+	uint64_t request_timeout_ms = limits->request_timeout_s * (uint64_t)1000;
 
 	h2o_config_init(config);
 	config->server_name = h2o_iovec_init(H2O_STRLIT("fanlight"));
 	config->max_request_entity_size = MAX_REQUEST_BODY_BYTES;
+	config->handshake_timeout = request_timeout_ms;
+	config->http1.req_timeout = request_timeout_ms;
+	config->http2.idle_timeout = request_timeout_ms;
 	/* Else libh2o undoes TCP_NOTSENT_LOWAT on connections with a long round trip. */
 	config->http2.latency_optimization.max_cwnd = 0;
 	routes_register(server,
@@ -282,9 +289,10 @@ int server_create(const struct server_config *config, const struct server_camera
 		return -ENOMEM;
 	server->stop_fd = server->stop_watch_fd = -1;
 	server->created_ns = clock_now_ns();
-	server->connections.stall_timeout_ns = config->stall_timeout_s * NS_PER_S;
-	guard_begin();
-	configure(server);
+	server->connections.limits = config->limits;
+	guard_begin(&server->connections);
+	connections_allow_files(&config->limits);
+	configure(server, &config->limits);
 	err = create_feeds(server, cameras, n);
 	if (err < 0)
 		goto fail;

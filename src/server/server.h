@@ -26,13 +26,22 @@ struct server_address {
 	uint16_t port;
 };
 
+/* How much is taken on; what goes beyond is refused or cut off. */
+struct server_limits {
+	unsigned connections, connections_per_address;
+	unsigned streams, streams_per_connection;
+	unsigned requests_per_second; /* of one connection */
+	unsigned request_timeout_s;   /* to send a whole request, TLS included */
+	unsigned stall_timeout_s;     /* to take something of what was asked for */
+};
+
 struct server_config {
 	struct server_address http;  /* cleartext HTTP/1.1, and h2 by prior knowledge */
 	struct server_address https; /* TLS with ALPN: h2, http/1.1 */
 	char cert[256]; /* PEM files; both "" for a self-signed pair made on first start */
 	char key[256];
-	char state_dir[256];      /* where that pair is kept */
-	unsigned stall_timeout_s; /* cut off who takes nothing for so long */
+	char state_dir[256]; /* where that pair is kept */
+	struct server_limits limits;
 };
 
 /* One camera as the server sees it. What the pointers lead to outlives the server. */

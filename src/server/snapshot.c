@@ -17,14 +17,13 @@
 /* Lives in its request's pool. */
 struct snapshot {
 	h2o_generator_t generator;
-	h2o_linklist_t link; /* in feed->snapshots while it waits, then in feed->sending */
+	h2o_linklist_t link; /* in feed->snapshots while it waits */
 	bool waiting;
 	h2o_timeout_entry_t timeout;
 	struct feed *feed;
 	h2o_req_t *req;
 	uint64_t captured_since_ns; /* what is fresh enough, CLOCK_MONOTONIC */
 	struct part *part;          /* being sent */
-	struct stall stall;
 };
 
 /* The snapshot waits no longer. */
@@ -43,8 +42,6 @@ ON_SERVER static void dispose_snapshot(void *memory)
 	struct snapshot *snapshot = memory;
 
 	end_wait(snapshot);
-	if (h2o_linklist_is_linked(&snapshot->link))
-		h2o_linklist_unlink(&snapshot->link);
 	part_unref(snapshot->part);
 }
 
@@ -68,7 +65,7 @@ ON_SERVER static void send_part(struct snapshot *snapshot, struct part *part)
 	end_wait(snapshot);
 	snapshot->part = part_ref(part);
 	snapshot->feed->snapshots_sent++;
-	h2o_linklist_insert(&snapshot->feed->sending, &snapshot->link);
+	connections_watch_answer(req);
 
 	reply_live_headers(req);
 	reply_header(req, "ETag", etag);
@@ -152,15 +149,6 @@ void snapshots_publish(struct feed *feed)
 		next = link->next;
 		if (is_fresh_enough(snapshot))
 			send_part(snapshot, feed->newest);
-	}
-}
-
-void snapshots_tick(struct feed *feed, uint64_t now_ns)
-{
-	for (h2o_linklist_t *link = feed->sending.next; link != &feed->sending; link = link->next) {
-		struct snapshot *snapshot = H2O_STRUCT_FROM_MEMBER(struct snapshot, link, link);
-
-		connections_watch(&snapshot->stall, snapshot->req, now_ns);
 	}
 }
 

@@ -212,11 +212,15 @@ ON_SERVER static json_t *json_ustreamer(struct feed *feed)
 		(json_int_t)json_object_size(clients), "clients_stat", clients);
 }
 
-/* Who was not served as he wished, to protect the others. */
-ON_SERVER static json_t *json_connections(const struct connections *connections)
+/* How often clients were not served as they wished, to protect the others. */
+ON_SERVER static json_t *json_limits(const struct connections *connections)
 {
-	return json_pack("{s:I, s:I}", "stalled", (json_int_t)connections->stalled, "refused",
-		(json_int_t)connections->refused);
+	json_t *limits = json_object();
+
+	for (enum limit i = 0; i < LIMITS; i++)
+		put(limits, connections_limit_name(i),
+			json_integer((json_int_t)connections->reached[i]));
+	return limits;
 }
 
 char *state_status(struct feed *feed)
@@ -238,8 +242,8 @@ void state_serve(struct server *server, h2o_req_t *req)
 	for (size_t i = 0; i < server->n_feeds; i++)
 		(void)json_array_append_new(cameras, json_camera(&server->feeds[i]));
 	state = json_pack("{s:b, s:o, s:o, s:o}", "ok", true, "result",
-		json_ustreamer(&server->feeds[0]), "cameras", cameras, "connections",
-		json_connections(&server->connections));
+		json_ustreamer(&server->feeds[0]), "cameras", cameras, "limits_reached",
+		json_limits(&server->connections));
 	text = json_dumps(state, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
 	json_decref(state);
 

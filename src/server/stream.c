@@ -294,8 +294,13 @@ void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *reque
 	struct stream *stream;
 
 	req->http1_is_persistent = 0; /* an HTTP/1.0 client sees the end by the close alone */
-	req->res.status = 200;
 	reply_live_headers(req);
+	if (!reply_is_head(req) && !connections_take_stream(req)) {
+		reply_header(req, "Retry-After", "10");
+		reply_sentence(req, 503, "There are as many streams already as are allowed.");
+		return;
+	}
+	req->res.status = 200;
 	reply_header(req, "Content-Type",
 		request->route == ROUTE_LIVE ? LIVE_CONTENT_TYPE
 					     : "multipart/x-mixed-replace;boundary=" PART_BOUNDARY);

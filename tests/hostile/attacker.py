@@ -1,21 +1,27 @@
 """An HTTP/2 client that sends any frame it likes, and a viewer beside it who must not notice."""
 import collections
+import os
 import socket
 import ssl
 import struct
 import threading
+import time
 import unittest
 
 import server
-from server import Fanlight, eventually
+from server import Answer, Fanlight, eventually
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = range(5)
 PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(6, 10)
 END_STREAM, ACK, END_HEADERS, WITH_PRIORITY = 0x1, 0x1, 0x4, 0x20
 INITIAL_WINDOW_SIZE, MAX_WINDOW, NO_WINDOW_LIMIT = 4, 2**31 - 1, 2**30
+ENHANCE_YOUR_CALM = 11
 
 # What one viewer at 30 frames a second may lose to an attack. A loaded machine takes some as well.
 LOSS_FRAMES = 15
+
+# What all attacks together may add to the process: a fraction of what fanlight.conf(5) promises.
+PEAK_KB = 64 * 1024
 
 Frame = collections.namedtuple("Frame", "type flags stream payload")
 
@@ -46,6 +52,13 @@ def priority(dependency, exclusive, weight=16):
     return struct.pack(">IB", dependency | exclusive << 31, weight - 1)
 
 
+def encrypt(connection, *protocols):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(protocols)
+    return context.wrap_socket(connection)
+
+
 class Attacker:
     """A connection after its preface; narrow makes both kernels hold as little as they can."""
 
@@ -58,10 +71,7 @@ class Attacker:
         connection.connect(("127.0.0.1", int(fanlight.urls[scheme].rsplit(":", 1)[1])))
         self.address = "%s:%d" % connection.getsockname()
         if scheme == "https":
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            context.set_alpn_protocols(["h2"])
-            connection = context.wrap_socket(connection)
+            connection = encrypt(connection, "h2")
         self.connection, self.scheme, self.rest = connection, scheme, b""
         self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + self.settings(initial_window))
 
@@ -130,13 +140,16 @@ class Attacker:
 class Hostile(unittest.TestCase):
     """Attacks on a fanlight beside a viewer, who watches through all of them; by SCHEME."""
     SCHEME = None
-    OPTIONS = ()
+    OPTIONS, UNDER = (), ()
 
     @classmethod
     def setUpClass(cls):
-        cls.fanlight = Fanlight("--size", "320x240", "--fps", "30", *cls.OPTIONS, https=True)
+        cls.fanlight = Fanlight("--size", "320x240", "--fps", "30", *cls.OPTIONS, https=True,
+                                under=cls.UNDER)
         cls.viewer = cls.fanlight.request("/stream")
         cls.address = None
+        cls.seen, cls.worst_gap = time.monotonic(), 0
+        cls.idle_kb = cls.peak_kb()
         cls.watching = threading.Thread(target=cls.watch)
         cls.watching.start()
         cls.address = eventually(lambda: cls.fanlight.clients())[0]["address"]
@@ -153,7 +166,9 @@ class Hostile(unittest.TestCase):
     def watch(cls):
         try:
             while cls.viewer.read_some():
-                pass
+                now = time.monotonic()
+                cls.worst_gap = max(cls.worst_gap, now - cls.seen)
+                cls.seen = now
         except (EOFError, OSError, ValueError):
             pass  # the end of fanlight, which tearDownClass() judges
 
@@ -165,24 +180,67 @@ class Hostile(unittest.TestCase):
         return (viewer[0]["frames"] if viewer else 0), camera["encoded"]
 
     def setUp(self):
-        self.before = self.viewed()
+        self.before, self.cpu_before = self.viewed(), self.cpu_seconds()
+        self.limits_before = self.fanlight.state()["limits_reached"]
+        type(self).worst_gap = 0
         self.assertGreater(self.before[0], 0, "the viewer was lost")
         self.addCleanup(self.check_viewer)
 
     def check_viewer(self):
         """Half a second on the viewer is there still and has lost next to nothing."""
+        cpu_seconds = self.cpu_seconds() - self.cpu_before
         eventually(lambda: self.viewed()[1] > self.before[1] + 15)
         frames, encoded = (now - then for now, then in zip(self.viewed(), self.before))
+        print(f"# {self.id().split('.', 1)[1]}: lost {encoded - frames}, worst gap "
+              f"{self.worst_gap * 1e3:.0f} ms, CPU {cpu_seconds:.2f} s, "
+              f"peak {self.peak_kb() / 1024:.0f} MB")
         self.assertLessEqual(encoded - frames, LOSS_FRAMES)
+        self.assertLess(self.peak_kb() - self.idle_kb, PEAK_KB)
+
+    def reached(self, limit):
+        return self.fanlight.state()["limits_reached"][limit]
+
+    def assert_reached(self, limit):
+        eventually(lambda: self.reached(limit) > self.limits_before[limit])
+
+    def assert_calmed(self, client):
+        """It was told that it was too much, or cut off while it wrote."""
+        self.assertIn(client.ends(), (ENHANCE_YOUR_CALM, None))
+
+    def connect(self, address="127.0.0.1", plain=False):
+        """A connection that has said nothing, over TLS by SCHEME unless it is to be plain."""
+        connection = socket.create_connection(
+            ("127.0.0.1", int(self.fanlight.urls[self.SCHEME].rsplit(":", 1)[1])),
+            server.PATIENCE_S, source_address=(address, 0))
+        self.addCleanup(connection.close)
+        if self.SCHEME == "http" or plain:
+            return connection
+        connection = encrypt(connection, "http/1.1")
+        self.addCleanup(connection.close)
+        return connection
+
+    @staticmethod
+    def ask(connection, data):
+        """The answer to what was sent, read whole."""
+        connection.sendall(data)
+        answer = Answer(connection)
+        answer.read_all()
+        return answer
 
     def attacker(self, **options):
         attacker = Attacker(self.fanlight, self.SCHEME, **options)
         self.addCleanup(attacker.close)
         return attacker
 
-    def peak_kb(self):
-        status = open(f"/proc/{self.fanlight.process.pid}/status").read()
+    @classmethod
+    def peak_kb(cls):
+        status = open(f"/proc/{cls.fanlight.process.pid}/status").read()
         return int(status.split("VmHWM:")[1].split()[0])
+
+    @classmethod
+    def cpu_seconds(cls):
+        times = open(f"/proc/{cls.fanlight.process.pid}/stat").read().rsplit(")", 1)[1].split()
+        return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def over_both(tests):

@@ -13,7 +13,7 @@ class Stalls:
         return not [client for client in self.fanlight.clients() if client["address"] == address]
 
     def cut_off(self):
-        return self.fanlight.state()["connections"]["stalled"]
+        return self.fanlight.state()["limits_reached"]["stall-timeout"]
 
     def setUp(self):
         super().setUp()
@@ -23,7 +23,7 @@ class Stalls:
         eventually(lambda: self.lost(client.address))
         eventually(lambda: self.cut_off() == self.cut_off_before + 1)
         self.assertIsNone(client.ends())
-        self.assertRegex("".join(self.fanlight.log), r"server: 127\.0\.0\.1 took nothing for 1 s")
+        self.assertRegex("".join(self.fanlight.log), r"server: 127\.0\.0\.1 was cut off: it took nothing")
 
     def test_a_connection_that_takes_nothing_is_cut_off(self):
         client = self.attacker(narrow=True)

@@ -98,11 +98,16 @@ class Metrics(Case):
             base = name.removesuffix("_total").rpartition("_")[2]
             self.assertEqual(base if base in ("seconds", "bytes") else "", unit, name)
 
-    def test_every_cause_of_a_loss_is_documented(self):
-        name = "fanlight_frames_dropped_total"
-        causes = {dict(labels)["cause"] for _, labels in self.metrics()[name].samples}
-        text = PAGE.read_text().split(f"The causes of `{name}`")[1]
-        self.assertEqual(causes, set(re.findall(r"^\| `(\w+)` \| \S", text, re.MULTILINE)))
+    def assert_documented(self, name, label):
+        """The values of a label are the first column of the table after the metric's name."""
+        values = {dict(labels)[label] for _, labels in self.metrics()[name].samples}
+        table = PAGE.read_text().split(f" of `{name}`")[1].split("|\n\n")[0]
+        rows = re.findall(r"^\| (`.*?`) \| \S", table, re.MULTILINE)
+        self.assertEqual(values, {value for row in rows for value in re.findall("`(.*?)`", row)})
+
+    def test_every_cause_of_a_loss_and_every_limit_is_documented(self):
+        self.assert_documented("fanlight_frames_dropped_total", "cause")
+        self.assert_documented("fanlight_limits_reached_total", "limit")
 
     def test_histograms_are_cumulative_and_agree_with_their_count(self):
         histograms = [(name, *histogram) for name, metric in self.watched().items()

@@ -124,11 +124,11 @@ def records(read):
 class Fanlight:
     """A running fanlight with HTTP and, if asked, HTTPS at ports of the kernel's choice."""
 
-    def __init__(self, *options, https=False, source="pattern", http="127.0.0.1:0"):
+    def __init__(self, *options, https=False, source="pattern", http="127.0.0.1:0", under=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="fanlight-http-"))
         self.log, self.urls, self.stopping = [], {}, False
         self.process = subprocess.Popen(
-            [FANLIGHT, "--config", "/dev/null", "--http", http,
+            [*under, FANLIGHT, "--config", "/dev/null", "--http", http,
              "--https", "127.0.0.1:0" if https else "off", "--state-dir", self.folder / "state",
              "--source", source, *options],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -58,6 +58,8 @@ class Slow(server.Case):
 
 
 class Vanishing(server.Case):
+    OPTIONS = (*server.Case.OPTIONS, "--max-connections-per-address", "256")
+
     def test_clients_that_vanish_leave_no_file_and_no_stream(self):
         self.fanlight.get("/snapshot")  # so the camera is open
         before = self.fanlight.open_files()

@@ -42,6 +42,7 @@ static void numbers_are_those_of_the_library(void **state)
 {
 	(void)state;
 	assert_int_equal(LIBH2O_FRAME_PING, H2O_HTTP2_FRAME_TYPE_PING);
+	assert_int_equal(LIBH2O_FRAME_WINDOW_UPDATE, H2O_HTTP2_FRAME_TYPE_WINDOW_UPDATE);
 	assert_int_equal(LIBH2O_FRAME_LAST, H2O_HTTP2_FRAME_TYPE_CONTINUATION);
 	assert_int_equal(LIBH2O_FRAME_FLAG_ACK, H2O_HTTP2_FRAME_FLAG_ACK);
 	assert_int_equal(LIBH2O_FRAME_FLAG_END_HEADERS, H2O_HTTP2_FRAME_FLAG_END_HEADERS);
@@ -56,7 +57,7 @@ ON_MAIN static void unknown_frames_and_priorities_are_made_harmless(void **state
 	const char *reason = NULL;
 
 	(void)state;
-	guard_begin();
+	guard_begin(NULL);
 	assert_int_equal(h2o_http2_decode_frame(
 				 &frame, bytes, sizeof bytes, &H2O_HTTP2_SETTINGS_HOST, &reason),
 		sizeof bytes);
@@ -66,12 +67,49 @@ ON_MAIN static void unknown_frames_and_priorities_are_made_harmless(void **state
 	assert_memory_equal(&priority, &h2o_http2_default_priority, sizeof priority);
 }
 
+static int n_run_out;
+
+static void on_timeout(h2o_timeout_entry_t *entry)
+{
+	(void)entry;
+	n_run_out++;
+}
+
+ON_MAIN static void timers_follow_a_clock_that_is_set(void **state)
+{
+	static const int64_t steps_ms[] = {3600000, -7200000, 1000000000000};
+	h2o_loop_t *loop = h2o_evloop_create();
+	h2o_timeout_entry_t entry = {.cb = on_timeout};
+	h2o_timeout_t timeout;
+
+	(void)state;
+	guard_begin(NULL);
+	n_run_out = 0;
+	h2o_timeout_init(loop, &timeout, 5000);
+	h2o_timeout_link(loop, &timeout, &entry);
+	for (size_t i = 0; i < sizeof steps_ms / sizeof *steps_ms; i++) {
+		loop->_now += (uint64_t)steps_ms[i];
+		h2o_timeout_run(loop, &timeout, loop->_now);
+		assert_int_equal(n_run_out, 0);
+		assert_int_equal(
+			entry.registered_at + 5000, h2o_timeout_get_wake_at(&loop->_timeouts));
+		assert_true(entry.registered_at <= loop->_now);
+		assert_true(entry.registered_at + 5000 > loop->_now);
+	}
+	loop->_now += 999; /* time that passes is no step */
+	h2o_timeout_run(loop, &timeout, loop->_now + 5000);
+	assert_int_equal(n_run_out, 1);
+	h2o_timeout_dispose(loop, &timeout);
+	h2o_evloop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(structs_are_laid_out_as_in_the_library),
 		cmocka_unit_test(numbers_are_those_of_the_library),
 		cmocka_unit_test(unknown_frames_and_priorities_are_made_harmless),
+		cmocka_unit_test(timers_follow_a_clock_that_is_set),
 	};
 
 	role_take(&role_main, NULL);

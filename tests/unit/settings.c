@@ -84,7 +84,8 @@ ON_MAIN static void defaults_stay_on_this_machine(void **state)
 	assert_string_equal(settings.server.https.host, "127.0.0.1");
 	assert_int_equal(settings.server.https.port, 8443);
 	assert_string_equal(settings.server.cert, "");
-	assert_int_equal(settings.server.stall_timeout_s, 10);
+	assert_int_equal(settings.server.limits.stall_timeout_s, 10);
+	assert_int_equal(settings.server.limits.connections, 256);
 	assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
 	assert_int_equal(settings.encode_threads, 0);
 	assert_int_equal(settings.n_cameras, 1);
@@ -102,7 +103,10 @@ ON_MAIN static void file_sets_everything(void **state)
 	(void)state;
 	assert_int_equal(LOAD("# a comment\n; another\nhttp = :80\nhttps=[::1]:0\n"
 			      "cert = a.pem\nkey = b.pem\nstate-dir = /s\n"
-			      "stall-timeout = 3600\nlog-level = debug\n"
+			      "stall-timeout = 3600\nrequest-timeout = 5\n"
+			      "max-connections = 10000\nmax-connections-per-address = 1\n"
+			      "max-streams = 7\nmax-streams-per-connection = 100\n"
+			      "max-requests-per-second = 9\nlog-level = debug\n"
 			      "encode-threads = 3\n\n"
 			      "[camera front]\n  source = v4l2:/dev/video2\n\tsize = 640x480\n"
 			      "fps = 29.97\nformat = MJPG\nquality = 1\nchroma = 422\n"
@@ -116,7 +120,13 @@ ON_MAIN static void file_sets_everything(void **state)
 	assert_string_equal(settings.server.cert, "a.pem");
 	assert_string_equal(settings.server.key, "b.pem");
 	assert_string_equal(settings.server.state_dir, "/s");
-	assert_int_equal(settings.server.stall_timeout_s, 3600);
+	assert_int_equal(settings.server.limits.stall_timeout_s, 3600);
+	assert_int_equal(settings.server.limits.request_timeout_s, 5);
+	assert_int_equal(settings.server.limits.connections, 10000);
+	assert_int_equal(settings.server.limits.connections_per_address, 1);
+	assert_int_equal(settings.server.limits.streams, 7);
+	assert_int_equal(settings.server.limits.streams_per_connection, 100);
+	assert_int_equal(settings.server.limits.requests_per_second, 9);
 	assert_int_equal(settings.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(settings.encode_threads, 3);
 	assert_int_equal(settings.n_cameras, 1);
@@ -329,6 +339,9 @@ ON_MAIN static void bad_values_are_refused(void **state)
 		{"--stall-timeout", "0"},
 		{"--stall-timeout", "3601"},
 		{"--stall-timeout", "1.5"},
+		{"--max-connections", "0"},
+		{"--max-connections", "10001"},
+		{"--max-streams-per-connection", "101"},
 		{"--quality", "80%"},
 		{"--quality", "8.5"},
 		{"--chroma", "444"},

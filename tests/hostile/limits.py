@@ -1,0 +1,195 @@
+"""Who asks for more than there is for one is refused or cut off, and told so where that is possible."""
+import attacker
+import tap
+from attacker import DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, field, get
+from server import eventually
+
+
+class Rates:
+    def flood(self, make, n):
+        """Send n things that make(i) writes, or as many as are taken."""
+        client = self.attacker()
+        try:
+            for begin in range(0, n, 100):
+                client.send(b"".join(make(client, i) for i in range(begin, min(begin + 100, n))))
+        except OSError:
+            pass  # it has been cut off already
+        self.assert_calmed(client)
+        self.assert_reached("requests-per-second")
+
+    def test_a_hundred_thousand_streams_that_are_reset_at_once(self):
+        self.flood(lambda client, i: client.request(2 * i + 1, "/stream") + client.frame(
+            RST_STREAM, 0, 2 * i + 1, b"\0\0\0\x08"), 100_000)
+
+    def test_streams_that_make_the_server_reset_them(self):
+        self.flood(lambda client, i: client.request(2 * i + 1, "/stream") + client.window_update(
+            2 * i + 1, 0), 20_000)
+
+    def test_data_for_streams_that_are_closed(self):
+        self.flood(lambda client, i: client.request(2 * i + 1, "/healthz") + client.frame(
+            DATA, 0, 2 * i + 1), 20_000)
+
+    def test_pings(self):
+        self.flood(lambda client, i: client.frame(PING, 0, 0, b"fanlight"), 100_000)
+
+    def test_settings(self):
+        self.flood(lambda client, i: client.settings(i), 100_000)
+
+    def test_priorities(self):
+        self.flood(lambda client, i: client.frame(
+            attacker.PRIORITY, 0, 1, attacker.priority(0, i % 2)), 100_000)
+
+    def test_window_updates_without_end(self):
+        self.flood(lambda client, i: client.window_update(0, 1), 200_000)
+
+    def test_requests_of_http_1(self):
+        connection = self.connect()
+        count = 0
+        request = b"GET /healthz HTTP/1.1\r\nHost: fanlight\r\n\r\n"
+        while (answer := self.ask(connection, request)).status == 200:
+            count += 1
+            self.assertLess(count, 10_000)
+        self.assertEqual(answer.status, 429)
+        self.assertGreaterEqual(count, 500)  # two seconds' worth are free
+        self.assertEqual(answer.headers["connection"], "close")
+        self.assert_reached("requests-per-second")
+
+
+class Streams:
+    OPTIONS = ("--max-streams", "6", "--max-streams-per-connection", "4")
+
+    def status(self, client, stream, path):
+        """Whether a stream is served, by what it says first."""
+        client.send(client.request(stream, path))
+        return client.until(lambda frame: frame.type == DATA and frame.stream == stream).payload
+
+    def test_streams_of_one_connection_and_of_all_are_limited(self):
+        first, second = self.attacker(), self.attacker()
+        for stream in (1, 3, 5, 7):
+            self.assertIn(b"--boundary", self.status(first, stream, "/stream"))
+        self.assertIn(b"as many streams", self.status(first, 9, "/stream"))
+        self.assert_reached("streams-per-connection")
+        self.assertIn(b"--boundary", self.status(second, 1, "/stream"))
+        # The viewer has the sixth.
+        self.assertIn(b"as many streams", self.status(second, 3, "/stream"))
+        self.assert_reached("streams")
+        self.assertIn(b"ok", self.status(second, 5, "/healthz"))
+        first.close()
+        eventually(lambda: len(self.fanlight.clients()) == 2)
+        self.assertIn(b"--boundary", self.status(second, 7, "/stream"))
+
+
+class Crowds:
+    OPTIONS = ("--max-connections", "40", "--max-connections-per-address", "20")
+
+    def is_refused(self, connection):
+        try:
+            connection.settimeout(1)
+            return connection.recv(1) == b""
+        except ConnectionResetError:
+            return True
+        except TimeoutError:
+            return False
+
+    def is_let_in(self):
+        try:
+            return self.fanlight.get("/healthz")[0] == 200
+        except (ConnectionError, IndexError):
+            return False
+
+    def test_connections_of_one_address_and_of_all_are_limited(self):
+        # The viewer has one of the twenty.
+        crowd = [self.connect(plain=True) for _ in range(30)]
+        self.assertEqual([self.is_refused(connection) for connection in crowd[17:]],
+                         [False] * 2 + [True] * 11)
+        crowd += [self.connect("127.0.0.2", plain=True) for _ in range(20)]
+        self.assertFalse(self.is_refused(crowd[-1]))
+        self.assertTrue(self.is_refused(self.connect("127.0.0.3", plain=True)))
+        for connection in crowd:
+            connection.close()
+        eventually(self.is_let_in)
+        self.assert_reached("connections-per-address")
+        self.assert_reached("connections")
+
+
+class Sizes:
+    def test_a_long_address_is_refused(self):
+        answer = self.ask(self.connect(), b"GET /stream?" + 3000 * b"a" +
+                          b" HTTP/1.1\r\nHost: fanlight\r\n\r\n")
+        self.assertEqual(answer.status, 414)
+
+    def test_large_headers_of_http_1_are_refused(self):
+        before = self.peak_kb()
+        for end in (b"\r\n\r\n", b""):
+            answer = self.ask(self.connect(), b"GET /healthz HTTP/1.1\r\nX-Large: " +
+                              20_000 * b"a" + end)
+            self.assertEqual(answer.status, 400)
+        self.assertLess(self.peak_kb() - before, 4096)
+
+    def test_open_requests_with_large_headers_end_their_connection(self):
+        client = self.attacker(initial_window=0)
+        block = get("/stream", self.SCHEME) + field("x-large", 15_000 * "a")
+        try:
+            for stream in range(1, 41, 2):
+                client.send_frame(HEADERS, END_STREAM | END_HEADERS, stream, block)
+        except OSError:
+            pass
+        self.assert_calmed(client)
+        self.assert_reached("memory")
+
+    def test_answers_that_nobody_takes_are_cut_off_after_a_while(self):
+        client = self.attacker(initial_window=0)
+        client.send(b"".join(client.request(stream, "/metrics") for stream in range(1, 61, 2)))
+        self.assertIsNone(client.ends())
+        self.assert_reached("stall-timeout")
+
+    OPTIONS = ("--stall-timeout", "1")
+
+
+class Times:
+    OPTIONS = ("--request-timeout", "1")
+
+    def assert_ends(self, connection):
+        try:
+            while connection.recv(65536):
+                pass
+        except ConnectionError:
+            pass
+
+    def test_who_says_nothing_is_let_go(self):
+        self.assert_ends(self.connect())
+        self.assert_ends(self.connect(plain=True))
+
+    def trickle(self, connection, data):
+        """Send it byte by byte, without haste, until nobody listens any more."""
+        try:
+            for byte in data:
+                connection.sendall(bytes([byte]))
+                frames = self.viewed()[1]
+                eventually(lambda: self.viewed()[1] > frames + 9)
+        except OSError:
+            return
+        self.fail("all of it was taken")
+
+    def test_headers_byte_by_byte(self):
+        self.trickle(self.connect(), b"GET / HTTP/1.1\r\n" + 60 * b"X: y\r\n")
+
+    def test_frames_byte_by_byte(self):
+        client = self.attacker()
+        self.trickle(client.connection, 60 * client.frame(PING, 0, 0, b"fanlight"))
+        self.assert_reached("request-timeout")
+
+    def test_a_stream_has_all_the_time(self):
+        client = self.attacker()
+        client.send(client.request(1, "/stream?fps=1"))
+        begin = self.viewed()[1]
+        eventually(lambda: self.viewed()[1] > begin + 150)
+        self.assertTrue(client.is_answered())
+
+
+for tests in (Rates, Streams, Crowds, Sizes, Times):
+    for case in attacker.over_both(tests):
+        globals()[case.__name__] = case
+del tests, case
+
+tap.main()
