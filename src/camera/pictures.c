@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,12 +249,38 @@ int pictures_parse(struct pictures *p, const uint8_t *data, size_t bytes)
 
 /* ---- files ---- */
 
-/* Map a whole file behind the mappings there are. Returns 0 or a negative errno. */
-static int map_file(struct pictures *p, int folder_fd, const char *path,
-	const struct picture_mapping **ret_mapping)
+/* Read a whole file, as long as it is now. Returns 0, -EIO (it was cut meanwhile) or an errno. */
+static int read_whole(int fd, uint8_t *data, size_t bytes)
+{
+	while (bytes) {
+		ssize_t n = read(fd, data, bytes);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		data += n;
+		bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Whether so many bytes more leave the machine half of its memory. */
+static bool has_room(const struct pictures *p, size_t bytes)
+{
+	size_t limit = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE) / 2;
+
+	for (size_t i = 0; i < p->n_files; i++)
+		limit -= p->files[i].bytes;
+	return bytes <= limit;
+}
+
+/* Load a file behind the files there are. Returns 0 or a negative errno. */
+static int load_file(
+	struct pictures *p, int folder_fd, const char *path, const struct picture_file **ret_file)
 {
 	int fd = openat(folder_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct picture_mapping mapping, *more;
+	struct picture_file file = {.data = NULL}, *more;
 	struct stat st;
 	int err = -EINVAL;
 
@@ -267,22 +292,27 @@ static int map_file(struct pictures *p, int folder_fd, const char *path,
 	if (!st.st_size)
 		goto out;
 
+	file.bytes = (size_t)st.st_size;
+	err = -EFBIG;
+	if (!has_room(p, file.bytes))
+		goto out;
 	err = -ENOMEM;
-	more = reallocarray(p->mappings, p->n_mappings + 1, sizeof *more);
+	more = reallocarray(p->files, p->n_files + 1, sizeof *more);
 	if (!more)
 		goto out;
-	p->mappings = more;
-	mapping.bytes = (size_t)st.st_size;
-	mapping.data = mmap(NULL, mapping.bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (mapping.data == MAP_FAILED) {
-		err = -errno;
+	p->files = more;
+	file.data = malloc(file.bytes);
+	if (!file.data)
 		goto out;
-	}
-	p->mappings[p->n_mappings] = mapping;
-	*ret_mapping = &p->mappings[p->n_mappings++];
-	err = 0;
+	err = read_whole(fd, file.data, file.bytes);
+	if (err < 0)
+		goto out;
+	p->files[p->n_files] = file;
+	*ret_file = &p->files[p->n_files++];
+	file.data = NULL;
 
 out:
+	free(file.data);
 	fd_close(&fd);
 	return err;
 }
@@ -298,7 +328,7 @@ static int is_jpeg_name(const struct dirent *entry)
 static int open_folder(struct pictures *p, const char *path)
 {
 	int folder_fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-	const struct picture_mapping *file;
+	const struct picture_file *file;
 	struct dirent **entries = NULL;
 	int err = 0, n;
 
@@ -309,7 +339,7 @@ static int open_folder(struct pictures *p, const char *path)
 		err = -errno;
 	for (int i = 0; i < n; i++) {
 		if (!err)
-			err = map_file(p, folder_fd, entries[i]->d_name, &file);
+			err = load_file(p, folder_fd, entries[i]->d_name, &file);
 		if (!err)
 			err = find_jpegs(p, file->data, file->bytes);
 		free(entries[i]);
@@ -321,8 +351,8 @@ static int open_folder(struct pictures *p, const char *path)
 
 static int open_file(struct pictures *p, const char *path)
 {
-	const struct picture_mapping *file;
-	int err = map_file(p, AT_FDCWD, path, &file);
+	const struct picture_file *file;
+	int err = load_file(p, AT_FDCWD, path, &file);
 
 	return err < 0 ? err : pictures_parse(p, file->data, file->bytes);
 }
@@ -334,6 +364,8 @@ static const char *explain(int err)
 		return "it is neither a file nor a folder of files";
 	case -ENODATA:
 		return "a file is empty";
+	case -EFBIG:
+		return "it would take more than half of this machine's memory; use a shorter one";
 	case -EBADMSG:
 		return "its Y4M header is broken";
 	case -ENOTSUP:
@@ -367,9 +399,9 @@ int pictures_open(struct pictures *p, const char *path, char reason[CAMERA_REASO
 
 void pictures_close(struct pictures *p)
 {
-	for (size_t i = 0; i < p->n_mappings; i++)
-		(void)munmap(p->mappings[i].data, p->mappings[i].bytes); /* ours, whole */
-	free(p->mappings);
+	for (size_t i = 0; i < p->n_files; i++)
+		free(p->files[i].data);
+	free(p->files);
 	free(p->pictures);
 	*p = (struct pictures){.fourcc = 0};
 }

@@ -1,8 +1,8 @@
 /*
  * The pictures in a file (JPEG, concatenated JPEGs, Y4M) or in a folder of JPEGs, for replay.
  *
- * Files are mapped and stay so: a picture is a slice of a mapping. They may come from anybody; only
- * shrinking one while it is open is beyond help, as with any mapping.
+ * Files are read into memory and a picture is a slice of one; what becomes of the files later is
+ * nothing to us. (A mapping of a file that somebody cuts short ends the process: SIGBUS.)
  */
 #ifndef FANLIGHT_PICTURES_H
 #define FANLIGHT_PICTURES_H
@@ -20,7 +20,7 @@ struct picture {
 	uint32_t width, height; /* pixels */
 };
 
-struct picture_mapping {
+struct picture_file {
 	uint8_t *data;
 	size_t bytes;
 };
@@ -35,12 +35,12 @@ struct pictures {
 
 	struct picture *pictures;
 	size_t n_pictures; /* at least 1 once opened */
-	struct picture_mapping *mappings;
-	size_t n_mappings;
+	struct picture_file *files;
+	size_t n_files;
 };
 
 /*
- * Map what path names and find its pictures, a folder's in the order of the files' names.
+ * Read what path names and find its pictures, a folder's in the order of the files' names.
  * Returns 0, or a negative errno with a sentence in reason and nothing left open.
  */
 ANY_THREAD int pictures_open(
@@ -53,7 +53,7 @@ ANY_THREAD int pictures_open(
  */
 ANY_THREAD int pictures_parse(struct pictures *pictures, const uint8_t *data, size_t bytes);
 
-/* Unmap and free. Harmless on a zeroed or closed one. */
+/* Free. Harmless on a zeroed or closed one. */
 ANY_THREAD void pictures_close(struct pictures *pictures);
 
 #endif

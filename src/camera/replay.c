@@ -14,7 +14,7 @@
 #include "camera/reason.h"
 #include "camera/ticker.h"
 
-#define BUFFERS     6 /* loans at once; the mapping would allow any number */
+#define BUFFERS     6 /* loans at once; files in memory would allow any number */
 #define FPS_DEFAULT 30
 #define FPS_LEAST   0.1
 #define FPS_MOST    1000

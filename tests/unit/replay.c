@@ -269,6 +269,21 @@ ON_CAPTURE static void folder_plays_its_jpegs_in_order_of_name(void **state)
 	finish(camera);
 }
 
+ON_CAPTURE static void file_cut_short_while_it_plays_plays_on(void **state)
+{
+	struct bytes picture = {.length = 0};
+	struct camera_config config;
+	struct camera *camera;
+
+	(void)state;
+	append_jpeg(&picture, 40, 24, 77);
+	write_file("cut.jpg", &picture);
+	camera = open_at_240(&config, "cut.jpg");
+	assert_int_equal(truncate(path_of("cut.jpg"), 0), 0);
+	expect_loop(camera, &picture, 1);
+	finish(camera);
+}
+
 /* ---- Y4M ---- */
 
 struct y4m_case {
@@ -490,6 +505,7 @@ int main(void)
 		TEST(mjpeg_splits_into_its_whole_pictures),
 		TEST(thumbnail_inside_a_picture_is_no_picture),
 		TEST(folder_plays_its_jpegs_in_order_of_name),
+		TEST(file_cut_short_while_it_plays_plays_on),
 		TEST(y4m_planes_lie_where_the_file_has_them),
 		TEST(file_plays_at_its_own_rate_or_the_given_one),
 		TEST(what_cannot_be_replayed_is_said),
