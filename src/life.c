@@ -7,6 +7,7 @@
 /* Between attempts to open. */
 #define PAUSE_FIRST_NS (250 * NS_PER_MS)
 #define PAUSE_MOST_NS  (4 * NS_PER_S)
+#define PAUSE_LEAST_NS (100 * NS_PER_MS)
 
 /* Viewers are told of a silence after so many frames, and so long: within a second. */
 #define REPORT_FRAMES 5
@@ -62,6 +63,33 @@ enum life_step life_look(struct life *life, uint64_t now_ns)
 	return LIFE_RESTART;
 }
 
+enum camera_fault life_fault(int err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ENODEV:
+	case -ENXIO:
+		return FAULT_GONE;
+	case -EBUSY:
+		return FAULT_BUSY;
+	case -EACCES:
+	case -EPERM:
+		return FAULT_DENIED;
+	case -ENOLINK:
+	case -ENOLCK:
+	case -ERANGE:
+		return FAULT_SIGNAL;
+	case -ESTALE:
+		return FAULT_CHANGED;
+	case -ETIMEDOUT:
+		return FAULT_SILENT;
+	case -ENOMEM:
+		return FAULT_MEMORY;
+	default:
+		return FAULT_DRIVER;
+	}
+}
+
 void life_fail(struct life *life, int err, uint64_t now_ns)
 {
 	bool absent = err == -ENOENT;
@@ -69,6 +97,11 @@ void life_fail(struct life *life, int err, uint64_t now_ns)
 	life->state = absent ? CAMERA_ABSENT : CAMERA_LOST;
 	if (absent && life->told && life->pause_ns == PAUSE_MOST_NS) {
 		life->due_ns = UINT64_MAX;
+		return;
+	}
+	if (err == -ESTALE && !life->pause_ns) {
+		life->pause_ns = 1; /* none, this once */
+		life->due_ns = now_ns;
 		return;
 	}
 	life->pause_ns = larger(2 * life->pause_ns, PAUSE_FIRST_NS);
@@ -81,4 +114,10 @@ void life_hurry(struct life *life, uint64_t now_ns)
 {
 	life->pause_ns = 0;
 	life->due_ns = now_ns;
+}
+
+void life_recheck(struct life *life, uint64_t now_ns)
+{
+	if (life->due_ns > now_ns + PAUSE_LEAST_NS)
+		life->due_ns = now_ns + PAUSE_LEAST_NS;
 }

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/roles.h"
+#include "base/stats.h"
 #include "exchange/status.h"
 
 struct life {
@@ -52,13 +53,20 @@ ON_CAPTURE void life_hear(struct life *life, uint64_t now_ns);
 /* No frame came: what to do. Sets due_ns for the next look. */
 ON_CAPTURE enum life_step life_look(struct life *life, uint64_t now_ns);
 
+/* What kind of fault a negative errno of the camera's is. */
+ANY_THREAD enum camera_fault life_fault(int err);
+
 /*
  * It could not be opened or has failed with err (a negative errno) and is closed: state is absent
- * after -ENOENT, else lost, and due_ns is when to open it again.
+ * after -ENOENT, else lost, and due_ns is when to open it again, at once after -ESTALE (its
+ * pictures have changed) unless it has delivered none since the last time.
  */
 ON_CAPTURE void life_fail(struct life *life, int err, uint64_t now_ns);
 
 /* A device has come: open at once, and again soon if it needs a moment. */
 ON_CAPTURE void life_hurry(struct life *life, uint64_t now_ns);
+
+/* What was wrong may be right now: open soon, but not as fast as a flapping signal. */
+ON_CAPTURE void life_recheck(struct life *life, uint64_t now_ns);
 
 #endif

@@ -51,6 +51,7 @@ struct pipeline {
 	/* capture */
 	struct camera *camera;
 	struct life life;
+	struct life search;       /* for a camera, while the pattern stands in for one */
 	int arrivals_fd;          /* -1 where the kernel does not tell of devices */
 	struct camera_status now; /* what was published last */
 
@@ -114,19 +115,37 @@ ON_CAPTURE static void log_online(const struct pipeline *p)
 			format_name(info->device_fourcc, device_name), name);
 }
 
-/* The sentence for a camera that was open and failed. */
+/* The sentence for an open camera that failed while it tried to do ("cannot ...: ") something. */
 ON_CAPTURE static void explain_fault(
-	const struct pipeline *p, int err, char reason[CAMERA_REASON_BYTES])
+	const struct pipeline *p, int err, const char *doing, char reason[CAMERA_REASON_BYTES])
 {
 	const struct camera_info *info = &p->now.info;
-	const char *name = *info->path ? info->path : info->card;
+	const char *name = *info->path ? info->path : info->card, *what;
 
-	if (err == -ETIMEDOUT)
-		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s delivers no frames", name);
-	else if (err == -ENODEV)
-		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s is gone", name);
-	else
-		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s: %s", name, strerror(-err));
+	switch (err) {
+	case -ETIMEDOUT:
+		what = "delivers no frames";
+		break;
+	case -ENODEV:
+		what = "is gone";
+		break;
+	case -ENOLINK:
+	case -ENOLCK:
+	case -ERANGE:
+		what = "has lost its signal";
+		break;
+	case -ESTALE:
+		what = info->stands_in ? "gives way to a camera" : "delivers other pictures now";
+		break;
+	case -EPIPE:
+		what = "has ended the stream";
+		break;
+	default:
+		(void)snprintf(
+			reason, CAMERA_REASON_BYTES, "%.96s: %s%s", name, doing, strerror(-err));
+		return;
+	}
+	(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s %s", name, what);
 }
 
 /* Publish the newest frame. Returns 0, -EAGAIN (none), or how the camera has failed. */
@@ -163,7 +182,7 @@ ON_CAPTURE static int bear_silence(struct pipeline *p)
 	case LIFE_LISTEN:
 		break;
 	case LIFE_REPORT:
-		explain_fault(p, -ETIMEDOUT, reason);
+		explain_fault(p, -ETIMEDOUT, "", reason);
 		report_fault(p, reason);
 		break;
 	case LIFE_RESTART:
@@ -176,14 +195,34 @@ ON_CAPTURE static int bear_silence(struct pipeline *p)
 	return 0;
 }
 
+/* Whether a camera is there now for which the pattern has stood in. */
+ON_CAPTURE static bool finds_camera(struct pipeline *p)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (camera_has_arrived(p->arrivals_fd))
+		life_hurry(&p->search, now_ns);
+	if (now_ns < p->search.due_ns)
+		return false;
+	life_fail(&p->search, -ENOENT, now_ns);
+	return camera_is_found();
+}
+
 /* Deliver frames until the program stops (0) or the camera fails (a negative errno). */
 ON_CAPTURE static int capture_frames(struct pipeline *p)
 {
+	bool stands_in = p->now.info.stands_in && p->arrivals_fd >= 0;
+	p->search = (struct life){.told = true, .due_ns = UINT64_MAX};
 	for (;;) {
-		int err = fd_wait(camera_poll_fd(p->camera), p->capture_stop_fd, p->life.due_ns);
+		/* A restart may change the camera's. */
+		const int fds[] = {p->capture_stop_fd, camera_poll_fd(p->camera),
+			stands_in ? p->arrivals_fd : -1};
+		int err = fd_wait_any(fds, 3, p->life.due_ns);
 
 		if (!err)
 			return 0;
+		if (stands_in && finds_camera(p))
+			return -ESTALE;
 		if (err > 0)
 			err = capture_frame(p);
 		/* Bad frames only are silence, too, and the wait for them never times out. */
@@ -216,8 +255,7 @@ ON_CAPTURE static int capture_opened(struct pipeline *p, char reason[CAMERA_REAS
 	camera_describe(p->camera, &p->now.info);
 	err = camera_start(p->camera);
 	if (err < 0) {
-		(void)snprintf(reason, CAMERA_REASON_BYTES, "%.96s: cannot start streaming: %s",
-			*info->path ? info->path : info->card, strerror(-err));
+		explain_fault(p, err, "cannot start streaming: ", reason);
 		return err;
 	}
 	life_listen(&p->life,
@@ -227,15 +265,19 @@ ON_CAPTURE static int capture_opened(struct pipeline *p, char reason[CAMERA_REAS
 	recall_loans(p);
 	camera_stop(p->camera);
 	if (err < 0)
-		explain_fault(p, err, reason);
+		explain_fault(p, err, "", reason);
 	return err;
 }
 
-/* One life of the camera, from opening to closing: 0 to stop, or why it ended, with the reason. */
+/*
+ * One life of the camera, from opening to closing: 0 to stop, or why it ended, with the reason. A
+ * camera without a signal stays open, to tell when it is back.
+ */
 ON_CAPTURE static int capture_once(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
 {
 	int err;
 
+	p->camera = NULL;
 	life_open(&p->life);
 	publish_status(p, p->now.reason);
 	err = camera_open(p->config, &p->stats, &p->camera, reason);
@@ -244,6 +286,7 @@ ON_CAPTURE static int capture_once(struct pipeline *p, char reason[CAMERA_REASON
 	stat_add(&p->stats.opened, 1);
 	err = capture_opened(p, reason);
 	camera_close(p->camera);
+	p->camera = NULL;
 	if (err < 0)
 		stat_add(&p->stats.lost, 1);
 	return err;
@@ -252,13 +295,20 @@ ON_CAPTURE static int capture_once(struct pipeline *p, char reason[CAMERA_REASON
 /* Wait until it is time to open the camera again. False when the program stops. */
 ON_CAPTURE static bool wait_to_open(struct pipeline *p)
 {
-	for (;;) {
-		int err = fd_wait(p->arrivals_fd, p->capture_stop_fd, p->life.due_ns);
+	int fds[] = {
+		p->capture_stop_fd, p->arrivals_fd, p->camera ? camera_poll_fd(p->camera) : -1};
 
-		if (err <= 0)
-			return err < 0;
-		if (camera_has_arrived(p->arrivals_fd))
+	for (;;) {
+		int event = fd_wait_any(fds, 3, p->life.due_ns);
+
+		if (event <= 0)
+			return event < 0; /* the pause is over */
+		if (event == 2) {
+			life_recheck(&p->life, clock_now_ns());
+			fds[2] = -1; /* it has said all it can */
+		} else if (camera_has_arrived(p->arrivals_fd)) {
 			life_hurry(&p->life, clock_now_ns());
+		}
 	}
 }
 
@@ -266,18 +316,22 @@ static void *capture_loop(void *context)
 {
 	struct pipeline *p = context;
 	char reason[CAMERA_REASON_BYTES];
-	int err;
+	bool going_on;
 
 	role_take(&role_capture, p->config->name);
 	p->arrivals_fd = camera_watch_arrivals();
 	p->life.told = p->arrivals_fd >= 0;
 	do {
-		err = capture_once(p, reason);
+		int err = capture_once(p, reason);
+
 		if (!err)
 			break;
+		stat_add(&p->stats.faults[life_fault(err)], 1);
 		life_fail(&p->life, err, clock_now_ns());
 		report_fault(p, reason);
-	} while (wait_to_open(p));
+		going_on = wait_to_open(p);
+		camera_close(p->camera); /* one without a signal */
+	} while (going_on);
 	fd_close(&p->arrivals_fd);
 	return NULL;
 }
@@ -302,6 +356,16 @@ ON_ENCODE static void count_encoded(struct pipeline *p, const struct packet *pac
 	}
 }
 
+/* The camera's own JPEG, whatever its size: a JPEG says it itself. */
+ON_ENCODE static int copy_jpeg(struct pipeline *p, const struct frame *frame, struct packet *packet)
+{
+	int err = passthrough_copy(frame->planes[0].data, frame->payload_bytes, packet);
+
+	if (!err && (packet->width != frame->width || packet->height != frame->height))
+		stat_add(&p->stats.odd_size, 1);
+	return err;
+}
+
 /* Make the packet of one frame. Returns 0 or a negative errno, counted. */
 ON_ENCODE static int encode_frame(
 	struct pipeline *p, const struct frame *frame, struct packet *packet)
@@ -318,7 +382,7 @@ ON_ENCODE static int encode_frame(
 	if (err < 0)
 		goto count;
 	if (compressed)
-		err = passthrough_copy(frame->planes[0].data, frame->payload_bytes, packet);
+		err = copy_jpeg(p, frame, packet);
 	else
 		err = slicer_encode(p->slicer, frame, packet);
 	(void)dmabuf_end_read(frame); /* only reads happened; nothing to flush */

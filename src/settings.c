@@ -477,6 +477,8 @@ static const struct setting settings_table[] = {
 	{"standard", CAMERA(camera.standard), parse_text_or_auto, print_text_or_auto,
 		"NAME", "of analogue video: PAL, NTSC, SECAM or a variant",
 		"PAL, NTSC, SECAM or one of their variants, or auto"},
+	{"edid", CAMERA(camera.edid), parse_text, print_text,
+		"PATH", NULL, NULL},
 	{"controls", CAMERA(camera), parse_controls, print_controls,
 		"NAME=N,...", "set at start, as v4l2-ctl spells them",
 		"NAME=NUMBER, NAME=NUMBER, at most 32, names in lower case"},

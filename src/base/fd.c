@@ -1,5 +1,6 @@
 #include "base/fd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -38,13 +39,16 @@ void fd_drain(int event_fd)
 	(void)!eventfd_read(event_fd, &count);
 }
 
-int fd_wait(int fd, int stop_fd, uint64_t deadline_ns)
+int fd_wait_any(const int fds[], size_t n, uint64_t deadline_ns)
 {
-	struct pollfd fds[2] = {{stop_fd, POLLIN, 0}, {fd, POLLIN | POLLPRI, 0}};
+	struct pollfd polls[FD_WAIT_MOST];
 
+	assert(n <= FD_WAIT_MOST);
+	for (size_t i = 0; i < n; i++)
+		polls[i] = (struct pollfd){fds[i], POLLIN | POLLPRI, 0};
 	for (;;) {
 		struct timespec wait, *timeout = NULL;
-		int n;
+		int ready;
 
 		if (deadline_ns != UINT64_MAX) {
 			uint64_t now = clock_now_ns();
@@ -54,15 +58,21 @@ int fd_wait(int fd, int stop_fd, uint64_t deadline_ns)
 			wait.tv_nsec = (long)(left % NS_PER_S);
 			timeout = &wait;
 		}
-		n = ppoll(fds, 2, timeout, NULL);
-		if (n < 0 && errno == EINTR)
+		ready = ppoll(polls, n, timeout, NULL);
+		if (ready < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
+		if (ready < 0)
 			return -errno;
-		if (fds[0].revents)
-			return 0;
-		if (fds[1].revents)
-			return 1;
+		for (size_t i = 0; ready && i < n; i++)
+			if (polls[i].revents)
+				return (int)i;
 		return -ETIMEDOUT;
 	}
+}
+
+int fd_wait(int fd, int stop_fd, uint64_t deadline_ns)
+{
+	const int fds[] = {stop_fd, fd};
+
+	return fd_wait_any(fds, 2, deadline_ns);
 }

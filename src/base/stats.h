@@ -28,6 +28,19 @@ static inline uint64_t stat_read(const stat_counter *counter)
 	return atomic_load_explicit((stat_counter *)counter, memory_order_relaxed);
 }
 
+/* Why a camera could not be opened, or had to be closed. */
+enum camera_fault {
+	FAULT_GONE,    /* it is not there */
+	FAULT_BUSY,    /* another program has it */
+	FAULT_DENIED,  /* no permission */
+	FAULT_SIGNAL,  /* no signal, no lock, or one that it cannot take */
+	FAULT_CHANGED, /* its pictures changed their shape */
+	FAULT_SILENT,  /* no frame in time, and stopping and starting did not help */
+	FAULT_MEMORY,  /* none for its buffers */
+	FAULT_DRIVER,  /* whatever else the driver refused */
+	CAMERA_FAULTS,
+};
+
 /* What happened to one camera's frames since start. Each group is written by one thread. */
 struct camera_stats {
 	/* capture */
@@ -36,15 +49,19 @@ struct camera_stats {
 	stat_counter dropped_stale;    /* whole, but a newer one was ready: requeued unseen */
 	stat_counter dropped_lost;     /* gaps in the camera's own sequence */
 	stat_counter dropped_error;    /* flagged as bad by the driver, or of an impossible size */
-	stat_counter dropped_encoder_busy; /* wanted, but a newer one came before it was encoded */
-	stat_counter opened;               /* times the camera was opened */
-	stat_counter restarted;            /* times it fell silent and was stopped and started */
-	stat_counter lost;                 /* times it went away or failed after that */
+	stat_counter dropped_encoder_busy;  /* wanted, but a newer one came before it was encoded */
+	stat_counter opened;                /* times the camera was opened */
+	stat_counter restarted;             /* times it fell silent and was stopped and started */
+	stat_counter lost;                  /* times it went away or failed after that */
+	stat_counter faults[CAMERA_FAULTS]; /* times it could not be opened, or failed, by cause */
+	stat_counter odd_time;     /* frames stamped backwards, ahead, or by another clock */
+	stat_counter odd_sequence; /* frames whose number did not rise */
 	struct histogram capture_to_dequeue;
 
 	/* encode */
-	stat_counter encoded;             /* packets published */
-	stat_counter dropped_corrupt;     /* camera JPEGs that no decoder could use */
+	stat_counter encoded;         /* packets published */
+	stat_counter dropped_corrupt; /* camera JPEGs that no decoder could use */
+	stat_counter odd_size; /* camera JPEGs of another size than it was set to; passed on */
 	stat_counter dropped_encode;      /* libjpeg refused, or no memory for the packet */
 	stat_counter dropped_server_busy; /* encoded, but a newer one came before it was served */
 	struct histogram dequeue_to_encode, encode;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "camera/camera_ops.h"
 #include "camera/reason.h"
+#include "camera/v4l2_signal.h"
 
 enum source { SOURCE_AUTO, SOURCE_PATTERN, SOURCE_V4L2, SOURCE_REPLAY };
 
@@ -79,6 +80,11 @@ int camera_check(const struct camera_config *config, char reason[CAMERA_REASON_B
 
 	if (err < 0)
 		return err;
+	if (*config->edid) {
+		err = signal_check_edid(config->edid, reason);
+		if (err < 0)
+			return err;
+	}
 	if (kind == SOURCE_V4L2)
 		return check_device(path, reason);
 	if (kind == SOURCE_REPLAY && access(path, R_OK))
@@ -107,7 +113,17 @@ ON_CAPTURE static int open_auto(const struct camera_config *config, struct camer
 		log_info(room, "no V4L2 camera found: showing the test pattern");
 	else
 		log_warning(room, "%s; showing the test pattern", reason);
-	return pattern_open(config, stats, ret_camera, reason);
+	err = pattern_open(config, stats, ret_camera, reason);
+	if (!err)
+		(*ret_camera)->info.stands_in = true;
+	return err;
+}
+
+bool camera_is_found(void)
+{
+	char path[256], reason[CAMERA_REASON_BYTES];
+
+	return !v4l2_find_first(path, sizeof path, reason);
 }
 
 int camera_open(const struct camera_config *config, struct camera_stats *stats,

@@ -40,6 +40,7 @@ struct camera_config {
 	uint32_t fourcc;        /* V4L2_PIX_FMT_* */
 	char input[32];         /* name or number */
 	char standard[16];      /* PAL, NTSC, SECAM or one of their variants */
+	char edid[256];         /* a file, for HDMI inputs */
 	struct camera_control_setting controls[CAMERA_CONTROLS_MAX];
 	uint32_t n_controls;
 };
@@ -63,13 +64,20 @@ ON_CAPTURE int camera_watch_arrivals(void);
 /* Take the news. True when a camera may have come or become usable; then try to open it. */
 ON_CAPTURE bool camera_has_arrived(int watch_fd);
 
+/* Whether there is a camera that "auto" would take. */
+ON_CAPTURE bool camera_is_found(void);
+
 /*
  * Open a camera and settle its format. config and stats live as long as the camera does; stats is
  * counted into by capture (the "capture" group of struct camera_stats, except opened and lost).
- * "auto" stands for the pattern only while stats->opened is 0: a camera that is lost is waited for.
+ * "auto" stands for the pattern only while stats->opened is 0, and the pattern then stands in until
+ * camera_is_found(): a camera that is lost is waited for.
  * Returns 0, or a negative errno with one sentence in reason that says what is wrong and what to
  * do: -ENOENT nothing is there until camera_has_arrived(); -ENODEV, -ENXIO gone; -EACCES; -EBUSY another program has it; -EINVAL it cannot do what
- * is asked; whatever else the kernel said. *ret_camera is written only on success.
+ * is asked; whatever else the kernel said. *ret_camera is written only on success, or when the
+ * signal is missing: -ENOLINK there is none, -ENOLCK one that is not stable, -ERANGE one that the
+ * device cannot take. Such a camera holds no memory and can only be closed, best when its
+ * camera_poll_fd() is readable (-1 where the device does not tell), for the signal may be back then.
  */
 ON_CAPTURE int camera_open(const struct camera_config *config, struct camera_stats *stats,
 	struct camera **ret_camera, char reason[CAMERA_REASON_BYTES]);
@@ -77,13 +85,18 @@ ON_CAPTURE int camera_open(const struct camera_config *config, struct camera_sta
 /* Begin to deliver frames. Returns 0 or a negative errno. */
 ON_CAPTURE int camera_start(struct camera *camera);
 
-/* An fd that is readable when camera_borrow() has something to say; -1 when not started. */
+/*
+ * An fd that is readable when camera_borrow() has something to say; -1 when not started. It may be
+ * another one after each start.
+ */
 ON_CAPTURE int camera_poll_fd(const struct camera *camera);
 
 /*
  * Borrow the newest complete frame; older ones that are ready go back to the driver at once and
  * are counted. Never blocks, never allocates.
- * Returns 0, -EAGAIN (none ready), or another negative errno (the camera is gone or broken);
+ * Returns 0, -EAGAIN (none ready), or another negative errno: -ENODEV gone; -ESTALE the pictures to
+ * come have another shape; -ENOLINK, -ENOLCK, -ERANGE as from camera_open(); -EPIPE the
+ * device has ended the stream; else it is broken. Whichever it is, stop and close the camera;
  * *ret_frame is written only on success.
  */
 ON_CAPTURE int camera_borrow(struct camera *camera, struct frame *ret_frame);

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 
 #include "base/clock.h"
@@ -25,9 +26,17 @@
 #include "camera/v4l2_convert.h"
 #include "camera/v4l2_device.h"
 #include "camera/v4l2_setup.h"
+#include "camera/v4l2_signal.h"
 
 /* What to ask for beyond the loans: one being filled, one next, one ready. */
 #define SPARE_BUFFERS 3
+
+/* With fewer no driver streams. */
+#define LEAST_BUFFERS 2
+
+/* A picture that is older than this when it comes, or not yet taken, was stamped by another clock. */
+#define STAMP_AGE_MOST_NS   (10 * NS_PER_S)
+#define STAMP_AHEAD_MOST_NS NS_PER_S
 
 struct memory {
 	uint8_t *data; /* NULL when not mapped */
@@ -54,9 +63,12 @@ struct v4l2_camera {
 	struct buffer buffers[VIDEO_MAX_FRAME];
 	uint32_t n_buffers;
 	bool streaming;
+	int signal_fd; /* readable when a missing signal may be back; -1 when none is missing */
 
-	bool counting; /* a frame came since start */
-	uint32_t last_sequence;
+	bool counting;          /* a frame came since start */
+	uint32_t last_sequence; /* of the driver's, and our number of that frame */
+	uint32_t last_number;
+	uint64_t last_stamp_ns; /* the driver's */
 
 	bool copying;                /* lend copies, converted or not */
 	struct converter *converter; /* NULL unless converting */
@@ -189,22 +201,35 @@ ON_CAPTURE static int allocate_copies(struct v4l2_camera *cam)
 	return 0;
 }
 
+/* Ask for so many buffers, or for fewer where there is no memory; *ret_n is how many there are. */
+ON_CAPTURE static int ask_buffers(struct v4l2_camera *cam, uint32_t wanted, uint32_t *ret_n)
+{
+	for (;;) {
+		struct v4l2_requestbuffers request = {
+			.count = wanted,
+			.type = cam->device.type,
+			.memory = V4L2_MEMORY_MMAP,
+		};
+		int err = device_ioctl(cam->device.fd, VIDIOC_REQBUFS, &request);
+
+		*ret_n = request.count;
+		if (!err && !request.count)
+			err = -ENOMEM;
+		if (err != -ENOMEM || wanted <= LEAST_BUFFERS)
+			return err;
+		wanted = wanted / 2 > LEAST_BUFFERS ? wanted / 2 : LEAST_BUFFERS;
+	}
+}
+
 ON_CAPTURE static int request_buffers(struct v4l2_camera *cam)
 {
-	uint32_t minimum = driver_minimum(cam);
+	uint32_t minimum = driver_minimum(cam), n;
 	uint32_t wanted = CAMERA_LOANS + (minimum > SPARE_BUFFERS ? minimum : SPARE_BUFFERS);
-	struct v4l2_requestbuffers request = {
-		.count = wanted < VIDEO_MAX_FRAME ? wanted : VIDEO_MAX_FRAME,
-		.type = cam->device.type,
-		.memory = V4L2_MEMORY_MMAP,
-	};
-	int err = device_ioctl(cam->device.fd, VIDIOC_REQBUFS, &request);
+	int err = ask_buffers(cam, wanted < VIDEO_MAX_FRAME ? wanted : VIDEO_MAX_FRAME, &n);
 
 	if (err < 0)
 		return err;
-	if (!request.count)
-		return -ENOMEM;
-	cam->n_buffers = request.count < VIDEO_MAX_FRAME ? request.count : VIDEO_MAX_FRAME;
+	cam->n_buffers = n < VIDEO_MAX_FRAME ? n : VIDEO_MAX_FRAME;
 
 	/* All loans out, the driver must still have what it needs, or no frame would ever return. */
 	cam->copying = cam->converter || cam->n_buffers < CAMERA_LOANS + minimum;
@@ -222,21 +247,53 @@ ON_CAPTURE static int request_buffers(struct v4l2_camera *cam)
 
 /* ---- frames ---- */
 
-/* When the driver took the picture, or now when it cannot say in our time. */
-ON_CAPTURE static uint64_t capture_time_ns(const struct v4l2_buffer *buffer, uint64_t now_ns)
+/*
+ * When the driver took the picture, or now when it cannot say in our time. Some stamp a little
+ * ahead, with the end of the frame or of its interval; that is as good as now.
+ */
+ON_CAPTURE static uint64_t capture_time_ns(
+	struct v4l2_camera *cam, const struct v4l2_buffer *buffer, uint64_t now_ns)
 {
 	uint64_t ns = (uint64_t)buffer->timestamp.tv_sec * NS_PER_S +
 		      (uint64_t)buffer->timestamp.tv_usec * NS_PER_US;
 	uint32_t kind = buffer->flags & V4L2_BUF_FLAG_TIMESTAMP_MASK;
+	/* Than the driver's own last one: ours may be later, and this would be less for ever. */
+	bool backwards = ns < cam->last_stamp_ns;
 
-	return kind == V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC && ns && ns < now_ns ? ns : now_ns;
+	cam->last_stamp_ns = ns;
+	if (kind != V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC || backwards ||
+		ns > now_ns + STAMP_AHEAD_MOST_NS || ns + STAMP_AGE_MOST_NS < now_ns) {
+		stat_add(&cam->base.stats->odd_time, 1);
+		return now_ns;
+	}
+	return ns < now_ns ? ns : now_ns;
+}
+
+/* A frame's number, rising by one at least whatever the driver counts; gaps are lost frames. */
+ON_CAPTURE static uint32_t number_frame(struct v4l2_camera *cam, uint32_t sequence)
+{
+	uint32_t step = sequence - cam->last_sequence;
+
+	if (!cam->counting) {
+		cam->last_number = sequence;
+	} else if (step && step < INT32_MAX) {
+		stat_add(&cam->base.stats->dropped_lost, step - 1);
+		cam->last_number += step;
+	} else {
+		/* A driver that does not count, or that started over. */
+		stat_add(&cam->base.stats->odd_sequence, 1);
+		cam->last_number++;
+	}
+	cam->last_sequence = sequence;
+	cam->counting = true;
+	return cam->last_number;
 }
 
 /*
  * Describe the picture in a filled buffer. Returns 0 or -EINVAL when it is flagged as bad or is
  * not all there.
  */
-ON_CAPTURE static int read_buffer(const struct v4l2_camera *cam, const struct v4l2_buffer *buffer,
+ON_CAPTURE static int read_buffer(struct v4l2_camera *cam, const struct v4l2_buffer *buffer,
 	const struct v4l2_plane *planes, struct frame *frame)
 {
 	/* What has to be converted is bytes, like what is compressed. */
@@ -267,11 +324,11 @@ ON_CAPTURE static int read_buffer(const struct v4l2_camera *cam, const struct v4
 		.payload_bytes = format->kind == FORMAT_COMPRESSED ? (uint32_t)filled[0] : 0,
 		.encoding = cam->picture.encoding,
 		.range = cam->picture.range,
-		.sequence = buffer->sequence,
+		.sequence = cam->last_number,
 		.dequeued_ns = clock_now_ns(),
 		.loan = buffer->index,
 	};
-	frame->captured_ns = capture_time_ns(buffer, frame->dequeued_ns);
+	frame->captured_ns = capture_time_ns(cam, buffer, frame->dequeued_ns);
 	if (buffer->flags & V4L2_BUF_FLAG_ERROR ||
 		format_lay_out(format, frame, base, filled, cam->picture.stride_bytes) < 0)
 		return -EINVAL;
@@ -282,17 +339,6 @@ ON_CAPTURE static int read_buffer(const struct v4l2_camera *cam, const struct v4
 		frame->planes[i].dmabuf_fd = memory[in].dmabuf_fd;
 	}
 	return 0;
-}
-
-ON_CAPTURE static void count_lost(struct v4l2_camera *cam, uint32_t sequence)
-{
-	uint32_t gap = sequence - cam->last_sequence - 1;
-
-	/* A jump backwards is a driver that started over, not four billion frames. */
-	if (cam->counting && gap && gap < INT32_MAX)
-		stat_add(&cam->base.stats->dropped_lost, gap);
-	cam->last_sequence = sequence;
-	cam->counting = true;
 }
 
 /*
@@ -311,10 +357,12 @@ ON_CAPTURE static int dequeue_frame(struct v4l2_camera *cam, struct frame *frame
 			return err;
 		if (buffer.index >= cam->n_buffers || cam->buffers[buffer.index].lent)
 			return -EIO;
-		count_lost(cam, buffer.sequence);
+		(void)number_frame(cam, buffer.sequence);
 		if (!read_buffer(cam, &buffer, planes, frame))
 			return 0;
 		stat_add(&cam->base.stats->dropped_error, 1);
+		if (!setup_is_current(&cam->device, &cam->picture))
+			return -ESTALE;
 		err = queue_buffer(cam, buffer.index);
 		if (err < 0)
 			return err;
@@ -322,15 +370,38 @@ ON_CAPTURE static int dequeue_frame(struct v4l2_camera *cam, struct frame *frame
 	return -EAGAIN;
 }
 
-/* Nothing was ready. If the driver calls that an error, polling again would spin. */
-ON_CAPTURE static int nothing_ready(const struct v4l2_camera *cam)
+/* What the device has told since the last time: 0, or why its frames end. */
+ON_CAPTURE static int take_events(struct v4l2_camera *cam)
 {
-	struct pollfd poll_fd = {cam->device.fd, POLLIN, 0};
+	struct v4l2_event event;
+	int err = 0;
 
-	if (poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLERR | POLLHUP | POLLNVAL) &&
-		!(poll_fd.revents & POLLIN))
-		return poll_fd.revents & POLLHUP ? -ENODEV : -EIO;
-	return -EAGAIN;
+	while (!err && !device_ioctl(cam->device.fd, VIDIOC_DQEVENT, &event)) {
+		if (event.type == V4L2_EVENT_EOS)
+			return -EPIPE;
+		if (event.type != V4L2_EVENT_SOURCE_CHANGE)
+			continue;
+		/* Drivers also tell of changes that change nothing. */
+		err = signal_check(&cam->device, cam->base.config);
+		if (!err && !setup_is_current(&cam->device, &cam->picture))
+			err = -ESTALE;
+	}
+	return err;
+}
+
+/* Nothing was ready. If the driver calls that an error, polling again would spin. */
+ON_CAPTURE static int nothing_ready(struct v4l2_camera *cam)
+{
+	struct pollfd poll_fd = {cam->device.fd, POLLIN | POLLPRI, 0};
+	int err = 0;
+
+	if (poll(&poll_fd, 1, 0) <= 0)
+		return -EAGAIN;
+	if (poll_fd.revents & POLLPRI)
+		err = take_events(cam);
+	if (!err && poll_fd.revents & (POLLERR | POLLHUP | POLLNVAL) && !(poll_fd.revents & POLLIN))
+		err = poll_fd.revents & POLLHUP ? -ENODEV : -EIO;
+	return err < 0 ? err : -EAGAIN;
 }
 
 /* Make of a driver's picture one in memory of ours. Returns 0, -EINVAL or -EBADMSG (broken). */
@@ -406,8 +477,11 @@ ON_CAPTURE static int v4l2_borrow(struct camera *camera, struct frame *ret_frame
 		err = queue_buffer(cam, newest.loan);
 		newest = next;
 	}
-	if (err < 0 && err != -EAGAIN)
-		return err;
+	if (err < 0 && err != -EAGAIN) {
+		int told = take_events(cam); /* a reason is better than an error */
+
+		return told < 0 ? told : err;
+	}
 
 	if (cam->copying) {
 		err = lend_copy(cam, &newest);
@@ -451,6 +525,7 @@ ON_CAPTURE static int v4l2_start(struct camera *camera)
 	int err = 0;
 
 	cam->counting = false;
+	cam->last_stamp_ns = 0;
 	for (uint32_t i = 0; !err && i < cam->n_buffers; i++)
 		if (!cam->buffers[i].lent)
 			err = queue_buffer(cam, i);
@@ -467,23 +542,35 @@ ON_CAPTURE static int v4l2_poll_fd(const struct camera *camera)
 {
 	const struct v4l2_camera *cam = v4l2_of(camera);
 
-	return cam->streaming ? cam->device.fd : -1;
+	return cam->streaming ? cam->device.fd : cam->signal_fd;
+}
+
+/* Let go of what prepare() has got. */
+ON_CAPTURE static void discard(struct v4l2_camera *cam)
+{
+	struct v4l2_requestbuffers none = {.type = cam->device.type, .memory = V4L2_MEMORY_MMAP};
+
+	unmap_buffers(cam);
+	/* Closing frees them as well; a device that is gone has none. */
+	if (cam->n_buffers)
+		(void)device_ioctl(cam->device.fd, VIDIOC_REQBUFS, &none);
+	cam->n_buffers = 0;
+	converter_destroy(cam->converter);
+	cam->converter = NULL;
+	for (uint32_t i = 0; i < CAMERA_LOANS; i++) {
+		free(cam->copies[i].data);
+		cam->copies[i].data = NULL;
+	}
 }
 
 ON_CAPTURE static void v4l2_close(struct camera *camera)
 {
 	struct v4l2_camera *cam = v4l2_of(camera);
-	struct v4l2_requestbuffers none = {.type = cam->device.type, .memory = V4L2_MEMORY_MMAP};
 
 	if (cam->streaming)
 		v4l2_stop(camera);
-	unmap_buffers(cam);
-	/* Closing frees them as well; a device that is gone has none. */
-	if (cam->n_buffers)
-		(void)device_ioctl(cam->device.fd, VIDIOC_REQBUFS, &none);
-	converter_destroy(cam->converter);
-	for (uint32_t i = 0; i < CAMERA_LOANS; i++)
-		free(cam->copies[i].data);
+	discard(cam);
+	fd_close(&cam->signal_fd);
 	device_close(&cam->device);
 	free(cam);
 }
@@ -532,10 +619,36 @@ ON_CAPTURE static void fill_info(const struct v4l2_camera *cam, struct camera_in
 	info->converted = cam->converter;
 }
 
-/* Bring an opened device to where it can start. */
-ON_CAPTURE static int prepare(struct v4l2_camera *cam, char reason[CAMERA_REASON_BYTES])
+/* Have the device tell of changes; one that cannot falls silent instead. */
+ON_CAPTURE static void subscribe_events(const struct v4l2_camera *cam)
 {
-	const struct camera_config *config = cam->base.config;
+	static const uint32_t types[] = {V4L2_EVENT_SOURCE_CHANGE, V4L2_EVENT_EOS};
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		struct v4l2_event_subscription subscription = {.type = types[i]};
+
+		(void)device_ioctl(cam->device.fd, VIDIOC_SUBSCRIBE_EVENT, &subscription);
+	}
+}
+
+/*
+ * Wait for events only. Asked for frames as well, a device that does not stream is always ready,
+ * with an error; an epoll fd keeps that from the caller.
+ */
+ON_CAPTURE static void watch_signal(struct v4l2_camera *cam)
+{
+	struct epoll_event events = {.events = EPOLLPRI};
+
+	cam->signal_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (cam->signal_fd >= 0 &&
+		epoll_ctl(cam->signal_fd, EPOLL_CTL_ADD, cam->device.fd, &events))
+		fd_close(&cam->signal_fd);
+}
+
+/* Bring an opened device to where it can start. */
+ON_CAPTURE static int prepare(struct v4l2_camera *cam, const struct camera_config *config,
+	char reason[CAMERA_REASON_BYTES])
+{
 	int err = setup_device(&cam->device, config, &cam->picture, reason);
 
 	if (err < 0)
@@ -553,6 +666,26 @@ ON_CAPTURE static int prepare(struct v4l2_camera *cam, char reason[CAMERA_REASON
 	return 0;
 }
 
+/* Prepare; without memory for its pictures and left the choice, in a smaller size. */
+ON_CAPTURE static int prepare_some_size(struct v4l2_camera *cam, char reason[CAMERA_REASON_BYTES])
+{
+	static const uint16_t smaller[][2] = {{640, 480}, {320, 240}};
+	struct camera_config config = *cam->base.config;
+	int err = prepare(cam, &config, reason);
+	char why[CAMERA_REASON_BYTES];
+
+	if (config.width)
+		return err;
+	for (size_t i = 0; err == -ENOMEM && i < sizeof smaller / sizeof *smaller; i++) {
+		discard(cam);
+		config.width = smaller[i][0];
+		config.height = smaller[i][1];
+		if (!prepare(cam, &config, why))
+			return 0;
+	}
+	return err;
+}
+
 int v4l2_open(const struct camera_config *config, const char *path, struct camera_stats *stats,
 	struct camera **ret_camera, char reason[CAMERA_REASON_BYTES])
 {
@@ -566,13 +699,21 @@ int v4l2_open(const struct camera_config *config, const char *path, struct camer
 		for (uint32_t k = 0; k < FRAME_MAX_PLANES; k++)
 			cam->buffers[i].planes[k].dmabuf_fd = -1;
 
+	cam->signal_fd = -1;
+
 	err = device_open(&cam->device, path, reason);
-	if (!err)
-		err = prepare(cam, reason);
-	if (err < 0) {
-		v4l2_close(&cam->base);
-		return err;
-	}
+	if (err < 0)
+		goto fail;
+	subscribe_events(cam);
+	err = prepare_some_size(cam, reason);
+	if (signal_is_missing(err))
+		watch_signal(cam);
+	else if (err < 0)
+		goto fail;
 	*ret_camera = &cam->base;
-	return 0;
+	return err;
+
+fail:
+	v4l2_close(&cam->base);
+	return err;
 }

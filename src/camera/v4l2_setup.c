@@ -4,91 +4,17 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "camera/formats.h"
 #include "camera/reason.h"
 #include "camera/v4l2_choose.h"
 #include "camera/v4l2_convert.h"
+#include "camera/v4l2_signal.h"
 
 /* More rates than this at one size are not told apart. */
 #define RATES_MAX 64
 
-/* ---- input, standard, timings, crop ---- */
-
-ON_CAPTURE static int select_input(
-	const struct v4l2_device *device, const char *wished, char reason[CAMERA_REASON_BYTES])
-{
-	struct v4l2_input input = {0};
-	const char *separator = " ";
-	char text[64];
-
-	for (; !device_ioctl(device->fd, VIDIOC_ENUMINPUT, &input); input.index++) {
-		int index = (int)input.index, err;
-
-		(void)snprintf(text, sizeof text, "%u", input.index);
-		if (strcmp(wished, text) && strcasecmp(wished, (const char *)input.name))
-			continue;
-		err = device_ioctl(device->fd, VIDIOC_S_INPUT, &index);
-		return err < 0 ? device_failed(device, err, "select the input", reason) : 0;
-	}
-
-	(void)reason_set(reason, 0, "no input \"%s\"; there is", wished);
-	input.index = 0;
-	for (; !device_ioctl(device->fd, VIDIOC_ENUMINPUT, &input); input.index++) {
-		(void)snprintf(text, sizeof text, "%u (%s)", input.index, input.name);
-		reason_add(reason, separator, text);
-		separator = ", ";
-	}
-	return -EINVAL;
-}
-
-/* PAL finds the driver's PAL, or else its PAL-BG and the like. */
-ON_CAPTURE static int select_standard(
-	const struct v4l2_device *device, const char *wished, char reason[CAMERA_REASON_BYTES])
-{
-	struct v4l2_standard standard = {0};
-	const char *separator = " ";
-	v4l2_std_id found = 0;
-	int err;
-
-	(void)reason_set(reason, 0, "no standard \"%s\" at this input; there is", wished);
-	for (; !device_ioctl(device->fd, VIDIOC_ENUMSTD, &standard); standard.index++) {
-		const char *name = (const char *)standard.name;
-
-		reason_add(reason, separator, name);
-		separator = ", ";
-		if (!strcasecmp(name, wished))
-			found = standard.id;
-		else if (!found && !strncasecmp(name, wished, strlen(wished)))
-			found = standard.id;
-	}
-	if (!standard.index)
-		reason_add(reason, " ", "none");
-	if (!found)
-		return -EINVAL;
-	err = device_ioctl(device->fd, VIDIOC_S_STD, &found);
-	return err < 0 ? device_failed(device, err, "set the standard", reason) : 0;
-}
-
-/* Follow the signal on inputs like HDMI; without one, what was set before stays. */
-ON_CAPTURE static int follow_timings(
-	const struct v4l2_device *device, char reason[CAMERA_REASON_BYTES])
-{
-	struct v4l2_dv_timings timings = {0};
-	struct v4l2_input input = {0};
-	int index, err;
-
-	if (device_ioctl(device->fd, VIDIOC_G_INPUT, &index) < 0)
-		return 0;
-	input.index = (uint32_t)index;
-	if (device_ioctl(device->fd, VIDIOC_ENUMINPUT, &input) < 0 ||
-		!(input.capabilities & V4L2_IN_CAP_DV_TIMINGS) ||
-		device_ioctl(device->fd, VIDIOC_QUERY_DV_TIMINGS, &timings) < 0)
-		return 0;
-	err = device_ioctl(device->fd, VIDIOC_S_DV_TIMINGS, &timings);
-	return err < 0 ? device_failed(device, err, "follow the signal's timings", reason) : 0;
-}
+/* ---- crop ---- */
 
 /* Undo what an earlier program left, where the driver can: target is what, from its default. */
 ON_CAPTURE static void reset_selection(
@@ -404,14 +330,8 @@ int setup_device(const struct v4l2_device *device, const struct camera_config *c
 	struct v4l2_picture *ret_picture, char reason[CAMERA_REASON_BYTES])
 {
 	struct v4l2_mode mode;
-	int err = 0;
+	int err = signal_select(device, config, reason);
 
-	if (*config->input)
-		err = select_input(device, config->input, reason);
-	if (!err && *config->standard)
-		err = select_standard(device, config->standard, reason);
-	if (!err)
-		err = follow_timings(device, reason);
 	if (err < 0)
 		return err;
 	reset_selection(device, V4L2_SEL_TGT_CROP, V4L2_SEL_TGT_CROP_DEFAULT);
@@ -425,4 +345,15 @@ int setup_device(const struct v4l2_device *device, const struct camera_config *c
 	reset_selection(device, V4L2_SEL_TGT_COMPOSE, V4L2_SEL_TGT_COMPOSE_DEFAULT);
 	set_rate(device, v4l2_choose_fps(&mode, config), ret_picture);
 	return 0;
+}
+
+bool setup_is_current(const struct v4l2_device *device, const struct v4l2_picture *picture)
+{
+	struct v4l2_format format = {.type = device->type};
+	struct v4l2_picture current;
+
+	if (device_ioctl(device->fd, VIDIOC_G_FMT, &format) < 0)
+		return true; /* whatever is wrong, another call will say it better */
+	return !read_format(&format, &current) && current.fourcc == picture->fourcc &&
+	       current.width == picture->width && current.height == picture->height;
 }

@@ -1,5 +1,5 @@
 /*
- * Setting a V4L2 device up for streaming: input, standard or timings, crop, format, rate.
+ * Setting a V4L2 device up for streaming: what comes in (v4l2_signal.h), crop, format, rate.
  */
 #ifndef FANLIGHT_V4L2_SETUP_H
 #define FANLIGHT_V4L2_SETUP_H
@@ -28,5 +28,9 @@ struct v4l2_picture {
  */
 ON_CAPTURE int setup_device(const struct v4l2_device *device, const struct camera_config *config,
 	struct v4l2_picture *ret_picture, char reason[CAMERA_REASON_BYTES]);
+
+/* Whether the device still delivers pictures of this format and size. */
+ON_CAPTURE bool setup_is_current(
+	const struct v4l2_device *device, const struct v4l2_picture *picture);
 
 #endif

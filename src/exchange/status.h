@@ -21,6 +21,7 @@ struct camera_info {
 	enum frame_encoding encoding;
 	enum frame_range range;
 	bool dmabuf;    /* its buffers are exported as dma-bufs */
+	bool stands_in; /* the pattern, until a camera comes */
 	bool converted; /* libv4l2 converts every frame, which costs a copy */
 };
 

@@ -122,6 +122,22 @@ uint64_t feed_interval_ns(struct feed *feed)
 	return (uint64_t)((double)NS_PER_S / (feed->camera.fps > 0 ? feed->camera.fps : 30));
 }
 
+const char *feed_fault_name(enum camera_fault fault)
+{
+	static const char *const names[] = {
+		[FAULT_GONE] = "gone",
+		[FAULT_BUSY] = "busy",
+		[FAULT_DENIED] = "denied",
+		[FAULT_SIGNAL] = "signal",
+		[FAULT_CHANGED] = "changed",
+		[FAULT_SILENT] = "silent",
+		[FAULT_MEMORY] = "memory",
+		[FAULT_DRIVER] = "driver",
+	};
+
+	return names[fault];
+}
+
 bool feed_is_healthy(struct feed *feed, uint64_t now_ns, char reason[256])
 {
 	uint64_t last_ns = stat_read(&feed->camera.stats->last_captured_ns);
@@ -130,7 +146,7 @@ bool feed_is_healthy(struct feed *feed, uint64_t now_ns, char reason[256])
 
 	if (limit_ns < HEALTHY_NS)
 		limit_ns = HEALTHY_NS;
-	if (last_ns && now_ns < last_ns + limit_ns)
+	if (status->online && last_ns && now_ns < last_ns + limit_ns)
 		return true;
 	if (*status->reason)
 		(void)snprintf(reason, 256, "Camera %s: %s.", feed->camera.name, status->reason);

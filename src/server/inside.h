@@ -109,7 +109,10 @@ ON_SERVER const struct camera_status *feed_status(struct feed *feed);
 /* From one frame to the next, by what the driver gave, what was asked, or 30 a second. */
 ON_SERVER uint64_t feed_interval_ns(struct feed *feed);
 
-/* Whether frames advance; if not, a sentence in reason. */
+/* A fault's word in /state and metrics. */
+ANY_THREAD const char *feed_fault_name(enum camera_fault fault);
+
+/* Whether it is online and frames advance; if not, a sentence in reason. */
 ON_SERVER bool feed_is_healthy(struct feed *feed, uint64_t now_ns, char reason[256]);
 
 ANY_THREAD void meter_update(struct meter *meter, uint64_t count, uint64_t now_ns);

@@ -15,7 +15,7 @@
 
 /* Room for the beginnings of all metrics and the process's samples, and for a camera's lines. */
 #define COMMON_BYTES      16384
-#define CAMERA_NUMBERS    32
+#define CAMERA_NUMBERS    48
 #define CAMERA_HISTOGRAMS (5 + 2 * PROTOCOLS)
 #define CAMERA_BYTES \
 	((CAMERA_NUMBERS + CAMERA_HISTOGRAMS * EXPOSITION_HISTOGRAM_LINES) * EXPOSITION_LINE_BYTES)
@@ -69,6 +69,14 @@ ON_SERVER static void camera_lost(struct exposition *e, struct feed *feed)
 	add_counter(e, &feed->camera.stats->lost);
 }
 
+ON_SERVER static void camera_faults(struct exposition *e, struct feed *feed)
+{
+	for (enum camera_fault i = 0; i < CAMERA_FAULTS; i++) {
+		label_more(e, feed, "cause", feed_fault_name(i));
+		add_counter(e, &feed->camera.stats->faults[i]);
+	}
+}
+
 ON_SERVER static void camera_demand(struct exposition *e, struct feed *feed)
 {
 	exposition_add_number(
@@ -114,6 +122,18 @@ ON_SERVER static void frames_dropped(struct exposition *e, struct feed *feed)
 		label_more(e, feed, "cause", drops[i].cause);
 		add_counter(e, drops[i].counter);
 	}
+}
+
+ON_SERVER static void frames_odd(struct exposition *e, struct feed *feed)
+{
+	const struct camera_stats *stats = feed->camera.stats;
+
+	label_more(e, feed, "oddity", "time");
+	add_counter(e, &stats->odd_time);
+	label_more(e, feed, "oddity", "sequence");
+	add_counter(e, &stats->odd_sequence);
+	label_more(e, feed, "oddity", "size");
+	add_counter(e, &stats->odd_size);
 }
 
 ON_SERVER static void capture_to_dequeue(struct exposition *e, struct feed *feed)
@@ -208,6 +228,8 @@ static const struct camera_metric {
 		"Times the open camera fell silent and was stopped and started.", camera_restarted},
 	{"fanlight_camera_lost_total", "counter",
 		"Times the camera went away or failed after it was opened.", camera_lost},
+	{"fanlight_camera_faults_total", "counter",
+		"Times the camera could not be opened or failed, by cause.", camera_faults},
 	{"fanlight_camera_demand", "gauge",
 		"Streams and waiting snapshots, for which frames are encoded.", camera_demand},
 	{"fanlight_frame_age_seconds", "gauge", "Age of the newest frame captured.", frame_age},
@@ -218,6 +240,8 @@ static const struct camera_metric {
 		frames_encoded},
 	{"fanlight_frames_dropped_total", "counter", "Frames lost to all viewers, by cause.",
 		frames_dropped},
+	{"fanlight_frames_odd_total", "counter",
+		"Frames passed on although the camera said something odd of them.", frames_odd},
 	{"fanlight_capture_to_dequeue_seconds", "histogram",
 		"From a frame's capture until Fanlight had it from the driver.",
 		capture_to_dequeue},

@@ -85,6 +85,21 @@ static void put(json_t *object, const char *key, json_t *value)
 	(void)json_object_set_new(object, key, value);
 }
 
+static json_t *json_faults(const struct camera_stats *stats)
+{
+	json_t *faults = json_object();
+
+	for (enum camera_fault i = 0; i < CAMERA_FAULTS; i++)
+		put(faults, feed_fault_name(i), json_counter(&stats->faults[i]));
+	return faults;
+}
+
+static json_t *json_oddities(const struct camera_stats *stats)
+{
+	return json_pack("{s:o, s:o, s:o}", "time", json_counter(&stats->odd_time), "sequence",
+		json_counter(&stats->odd_sequence), "size", json_counter(&stats->odd_size));
+}
+
 static json_t *json_stage(const struct stage *stage)
 {
 	return json_pack("{s:o, s:o}", "last", json_rounded(stage->last_ms), "average",
@@ -150,6 +165,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "opened", json_counter(&stats->opened));
 	put(camera, "restarted", json_counter(&stats->restarted));
 	put(camera, "lost", json_counter(&stats->lost));
+	put(camera, "faults", json_faults(stats));
 
 	put(camera, "driver", json_text(info->driver));
 	put(camera, "card", json_text(info->card));
@@ -170,6 +186,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "encoded_fps", json_rounded(feed->encoded.per_second));
 	put(camera, "slices", json_integer(feed->newest ? feed->newest->packet->n_pieces : 0));
 	put(camera, "drops", json_drops(stats));
+	put(camera, "oddities", json_oddities(stats));
 	put(camera, "stages_ms", json_stages(feed));
 	put(camera, "clients", json_clients(feed));
 	return camera;

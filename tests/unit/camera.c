@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -72,6 +74,42 @@ ON_MAIN static void folder_is_no_device(void **state)
 	assert_non_null(strstr(reason, "replay:PATH"));
 }
 
+/* What camera_check() says of a file as EDID, "" for nothing. */
+ON_MAIN static const char *check_edid(const uint8_t *data, size_t bytes)
+{
+	struct camera_config config = {.source = "pattern", .edid = "/tmp/fanlight-edid-XXXXXX"};
+	int fd = mkstemp(config.edid), err;
+
+	*reason = '\0';
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, bytes), bytes);
+	assert_int_equal(close(fd), 0);
+	err = camera_check(&config, reason);
+	assert_int_equal(err, *reason ? -EINVAL : 0);
+	assert_int_equal(unlink(config.edid), 0);
+	return reason;
+}
+
+ON_MAIN static void edid_is_checked_before_a_source_sees_it(void **state)
+{
+	uint8_t edid[256] = {0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00};
+	struct camera_config config = {.source = "pattern", .edid = "/no/such/edid"};
+
+	(void)state;
+	edid[127] = 6; /* the sum over a block is 0 */
+	assert_string_equal(check_edid(edid, 128), "");
+	assert_string_equal(check_edid(edid, 256), "");
+	assert_non_null(strstr(check_edid(edid, 100), "is no EDID"));
+	assert_non_null(strstr(check_edid(edid, 200), "is no EDID"));
+	edid[200] = 1;
+	assert_non_null(strstr(check_edid(edid, 256), "is damaged: the sum over its block 1"));
+	edid[1] = 0;
+	assert_non_null(strstr(check_edid(edid, 128), "is no EDID"));
+	assert_int_equal(camera_check(&config, reason), -ENOENT);
+	assert_string_equal(
+		reason, "cannot read the EDID /no/such/edid: No such file or directory");
+}
+
 /* Only where this machine has no camera can it be seen. */
 ON_CAPTURE static void auto_shows_the_pattern_until_it_has_seen_a_camera(void **state)
 {
@@ -100,6 +138,7 @@ int main(void)
 		cmocka_unit_test(missing_file_is_named),
 		cmocka_unit_test(unknown_word_is_answered_with_what_is_allowed),
 		cmocka_unit_test(folder_is_no_device),
+		cmocka_unit_test(edid_is_checked_before_a_source_sees_it),
 		cmocka_unit_test(auto_shows_the_pattern_until_it_has_seen_a_camera),
 	};
 

@@ -158,6 +158,36 @@ ON_CAPTURE static void pauses_begin_anew_after_a_frame(void **state)
 	assert_int_equal(pause_after(&life, -EIO), first_ns);
 }
 
+ON_CAPTURE static void camera_whose_pictures_changed_is_opened_at_once_but_not_in_circles(
+	void **state)
+{
+	struct life life = streaming(AT_30_FPS);
+
+	(void)state;
+	life_fail(&life, -ESTALE, now_ns);
+	assert_int_equal(life.due_ns, now_ns);
+	assert_true(pause_after(&life, -ESTALE) > 0);
+	assert_true(pause_after(&life, -ESTALE) > 0);
+	life_listen(&life, AT_30_FPS, now_ns);
+	life_hear(&life, now_ns);
+	life_fail(&life, -ESTALE, now_ns);
+	assert_int_equal(life.due_ns, now_ns);
+}
+
+ON_CAPTURE static void change_of_the_signal_shortens_the_pause_but_leaves_one(void **state)
+{
+	struct life life = {0};
+	uint64_t pause_ns;
+
+	(void)state;
+	do
+		pause_ns = pause_after(&life, -ENOLINK);
+	while (pause_ns < 4 * NS_PER_S);
+	life_recheck(&life, now_ns);
+	assert_true(life.due_ns > now_ns);
+	assert_true(life.due_ns < now_ns + NS_PER_S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +199,9 @@ int main(void)
 		cmocka_unit_test(pauses_grow_up_to_a_bound),
 		cmocka_unit_test(absent_camera_is_waited_for_without_looking),
 		cmocka_unit_test(absent_camera_of_which_nobody_tells_is_looked_for),
+		cmocka_unit_test(
+			camera_whose_pictures_changed_is_opened_at_once_but_not_in_circles),
+		cmocka_unit_test(change_of_the_signal_shortens_the_pause_but_leaves_one),
 		cmocka_unit_test(pauses_begin_anew_after_a_frame),
 	};
 
