@@ -2,10 +2,9 @@
  * The choice whether a frame is worth slicing, learnt from what frames took.
  *
  * One way leads: all frames go its way, but now and then one has a turn the other way. When those
- * are faster than usual more often than not the other way leads. Wins are counted and the usual
- * time is a mean that no single frame moves far, so that one that was interrupted decides nothing.
- * Slices have to be clearly faster: they take time of cores that others may want, and wait for the
- * slowest of these.
+ * have saved, all in all, as much time as a frame usually takes, the other way leads. No single
+ * frame counts for more than that, so that one that was interrupted decides nothing. Slices have to
+ * be clearly faster: they take time of cores that others may want.
  */
 #ifndef FANLIGHT_CHOICE_H
 #define FANLIGHT_CHOICE_H
@@ -15,19 +14,16 @@
 
 #include "base/roles.h"
 
-/* Frames that go the leading way for each that tries the other; fewer after it has won. */
-#define CHOICE_FRAMES     32
-#define CHOICE_FRAMES_WON 4
-
-/* How much more often the other way has to win than to lose to lead. */
-#define CHOICE_WINS 4
+/* Frames that go the leading way for each that tries the other; fewer while that saves time. */
+#define CHOICE_FRAMES        32
+#define CHOICE_FRAMES_SAVING 4
 
 /* Zeroed at first: slices lead. */
 struct choice {
 	bool whole;        /* the way that leads */
 	uint64_t usual_ns; /* running mean of what it takes; 0 when not known yet */
 	unsigned frames;   /* that went that way since the other was tried */
-	unsigned wins;     /* of the other, less what it lost since */
+	uint64_t saved_ns; /* by the other, less what it cost since */
 };
 
 /* Whether to slice the next frame. */
