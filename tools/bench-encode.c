@@ -1,23 +1,27 @@
 /*
- * What encoding one frame costs: Fanlight's encoder beside libjpeg-turbo's scanline interface, the
- * way most camera servers feed it, on the same frames, taking turns.
+ * What encoding one frame costs, beside a floor and a ceiling measured on the same pictures, all
+ * taking turns so that what else happens on the machine happens to all.
  *
- * Prints medians of the thread's CPU time, which other programs on the machine disturb least.
- *
- * Then how long one takes from its begin to its end when it is whole, in a slice for each core, and
- * as Fanlight chooses; with cores that are idle, and with cores that have other work.
+ * cpu:  CPU time of one thread. The floor is libjpeg-turbo's raw-data interface, fed with rows that
+ *       were split before and are only copied to where they stay in L1 (read from where they lie they
+ *       cost more); the ceiling its scanline interface, the way most camera servers feed it.
+ * idle: time from begin to end when a frame is whole, in a slice for each core, and as Fanlight
+ *       chooses; whole frames are measured twice, to tell what a difference means.
+ * busy: the same while every core has another process to run as well.
  */
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <jansson.h>
 #include <jpeglib.h>
 #include <linux/videodev2.h>
 
@@ -29,31 +33,45 @@
 
 #define QUALITY     80
 #define ROUNDS_MOST 10000
+#define WAYS_MOST   6
+#define BUSY_MOST   64
 
 /* Between two frames, as cameras leave one: long enough for cores to fall asleep. */
-#define PAUSE_NS (10 * NS_PER_MS)
+#define PAUSE_NS (5 * NS_PER_MS)
 
 /* Enough for the choice whether to slice. */
 #define FRAMES_TO_LEARN 100
 
-#define BUSY_MOST 64
-
-/* The ways to encode that are compared. */
-enum way {
-	OURS_420,
-	OURS_420_BT709, /* as OURS_420, and the colours brought from limited BT.709 to JFIF's */
-	OURS_422,
-	SCANLINES,
-	WAYS,
+/* What came out of one way to encode. */
+struct result {
+	uint64_t *took_ns; /* of each round; sorted at the end */
+	size_t bytes;
+	unsigned n_sliced;
 };
 
+/* A frame, and all that it goes through. */
 struct bench {
 	struct frame frame;
 	struct packet packet;
-	struct jpeg_encoder *encoders[SCANLINES];
-	uint8_t *line;           /* packed 4:4:4 */
-	uint64_t *cost_ns[WAYS]; /* of each round */
-	size_t bytes[WAYS];
+	uint8_t *planes[3];          /* the same picture in 4:2:0, in rows of plane_stride() */
+	uint8_t *rows;               /* of the planes, of one row of MCUs */
+	uint8_t *line;               /* packed 4:4:4 */
+	unsigned long written_bytes; /* by libjpeg into the packet's memory */
+	struct jpeg_compress_struct floor;
+	struct jpeg_error_mgr errors;
+	struct jpeg_encoder *encoders[JPEG_CHROMA_SOURCE + 1];
+	struct workers *workers;
+	struct slicer *slicer; /* of workers */
+	struct result results[WAYS_MOST];
+};
+
+/* One of the ways to encode that are compared. */
+struct way {
+	const char *name;
+	int (*encode)(struct bench *bench, const struct way *way);
+	enum jpeg_chroma chroma;
+	enum frame_encoding encoding;
+	enum frame_range range;
 };
 
 /* ---- pictures ---- */
@@ -81,45 +99,75 @@ static uint8_t paint_chroma(double x, double y, double phase)
 	return (uint8_t)(128 + 40 * sin(x / 160 + phase) * cos(y / 120 - phase) + noise() % 5 - 2);
 }
 
-static void paint_yuyv(struct frame *frame, uint8_t *data)
+/* The bytes of a pixel in plane 0. */
+static uint32_t pixel_bytes(uint32_t fourcc)
 {
-	for (uint32_t y = 0; y < frame->height; y++)
-		for (uint32_t x = 0; x < frame->width; x++) {
-			*data++ = paint_luma(x, y);
-			*data++ = paint_chroma(x & ~1u, y, x & 1 ? 2 : 0);
-		}
+	return fourcc == V4L2_PIX_FMT_RGB24 ? 3 : fourcc == V4L2_PIX_FMT_YUYV ? 2 : 1;
 }
 
-static void paint_nv12(struct frame *frame, uint8_t *data)
+static void paint_pixel(const struct frame *frame, uint32_t x, uint32_t y, uint8_t *out)
 {
-	for (uint32_t y = 0; y < frame->height; y++)
-		for (uint32_t x = 0; x < frame->width; x++)
-			*data++ = paint_luma(x, y);
-	for (uint32_t y = 0; y < frame->height; y += 2)
-		for (uint32_t x = 0; x < frame->width; x++)
-			*data++ = paint_chroma(x & ~1u, y, x & 1 ? 2 : 0);
+	double luma = paint_luma(x, y), cb, cr;
+
+	if (frame->fourcc != V4L2_PIX_FMT_RGB24) {
+		out[0] = (uint8_t)luma;
+		if (frame->fourcc == V4L2_PIX_FMT_YUYV)
+			out[1] = paint_chroma(x & ~1u, y, x & 1 ? 2 : 0);
+		return;
+	}
+	cb = paint_chroma(x, y, 0) - 128.0;
+	cr = paint_chroma(x, y, 2) - 128.0;
+	out[0] = (uint8_t)fmin(fmax(luma + 1.402 * cr, 0), 255);
+	out[1] = (uint8_t)fmin(fmax(luma - 0.344 * cb - 0.714 * cr, 0), 255);
+	out[2] = (uint8_t)fmin(fmax(luma + 1.772 * cb, 0), 255);
 }
 
 static int make_frame(struct frame *frame, uint32_t fourcc, uint32_t width, uint32_t height)
 {
-	size_t luma_bytes = (size_t)width * height;
-	bool packed = fourcc == V4L2_PIX_FMT_YUYV;
-	uint32_t stride = packed ? width * 2 : width;
-	uint8_t *data = malloc(luma_bytes * 2);
+	uint32_t pixel = pixel_bytes(fourcc), stride = width * pixel;
+	bool nv12 = fourcc == V4L2_PIX_FMT_NV12;
+	size_t bytes = (size_t)stride * height;
+	uint8_t *data = malloc(bytes * 2);
 
 	if (!data)
 		return -ENOMEM;
 	*frame = (struct frame){
-		.fourcc = fourcc, .width = width, .height = height, .n_planes = packed ? 1 : 2};
+		.fourcc = fourcc, .width = width, .height = height, .n_planes = nv12 ? 2 : 1};
 	frame->planes[0] = (struct frame_plane){
-		.data = data, .stride_bytes = stride, .size_bytes = stride * height};
-	frame->planes[1] = (struct frame_plane){.data = data + luma_bytes,
-		.stride_bytes = stride,
-		.size_bytes = stride * height / 2};
-	if (packed)
-		paint_yuyv(frame, data);
-	else
-		paint_nv12(frame, data);
+		.data = data, .stride_bytes = stride, .size_bytes = (uint32_t)bytes};
+	frame->planes[1] = (struct frame_plane){
+		.data = data + bytes, .stride_bytes = stride, .size_bytes = (uint32_t)bytes / 2};
+	for (uint32_t y = 0; y < height; y++)
+		for (uint32_t x = 0; x < width; x++)
+			paint_pixel(frame, x, y, data + (size_t)y * stride + (size_t)x * pixel);
+	for (uint32_t y = 0; nv12 && y < height; y += 2)
+		for (uint32_t x = 0; x < width; x++)
+			data[bytes + (size_t)y / 2 * stride + x] = paint_chroma(
+				x & ~1u, y, x & 1 ? 2 : 0);
+	return 0;
+}
+
+/* Whole MCUs, and no power of two. */
+static size_t plane_stride(const struct frame *frame)
+{
+	return (((size_t)frame->width + 63) / 64 | 1) * 64;
+}
+
+static int make_planes(struct bench *bench)
+{
+	size_t stride = plane_stride(&bench->frame), rows = bench->frame.height + 2 * DCTSIZE;
+
+	for (int i = 0; i < 3; i++) {
+		bench->planes[i] = malloc(stride * rows);
+		if (!bench->planes[i])
+			return -ENOMEM;
+		for (size_t y = 0; y < rows; y++)
+			for (size_t x = 0; x < stride; x++)
+				bench->planes[i][y * stride + x] = i ? paint_chroma(2.0 * x,
+									       2.0 * y,
+									       i == 2 ? 2 : 0)
+								     : paint_luma(x, y);
+	}
 	return 0;
 }
 
@@ -148,309 +196,442 @@ static void unpack_row(const struct frame *frame, uint32_t row, uint8_t *out)
 	}
 }
 
-static int encode_scanlines(struct bench *bench)
+/* ---- ways ---- */
+
+/* libjpeg writes to the packet's memory, which is large enough. */
+static void begin_plainly(struct bench *bench, struct jpeg_compress_struct *c, bool raw)
 {
+	struct packet_piece *piece = &bench->packet.pieces[0];
+
+	bench->written_bytes = piece->capacity_bytes;
+	jpeg_mem_dest(c, &piece->memory, &bench->written_bytes);
+	c->image_width = bench->frame.width;
+	c->image_height = bench->frame.height;
+	c->input_components = 3;
+	c->in_color_space = bench->frame.fourcc == V4L2_PIX_FMT_RGB24 && !raw ? JCS_RGB : JCS_YCbCr;
+	jpeg_set_defaults(c);
+	jpeg_set_quality(c, QUALITY, TRUE);
+	c->raw_data_in = raw;
+	jpeg_start_compress(c, TRUE);
+}
+
+/* Copy n rows of a plane, and say where they are. */
+static void copy_rows(
+	const struct bench *bench, int plane, size_t first, size_t n, uint8_t *to, JSAMPROW *rows)
+{
+	size_t stride = plane_stride(&bench->frame);
+	size_t width = plane ? bench->frame.width / 2 : bench->frame.width;
+
+	for (size_t i = 0; i < n; i++) {
+		rows[i] = to + i * stride;
+		memcpy(rows[i], bench->planes[plane] + (first + i) * stride, width);
+	}
+}
+
+/* The compressor is kept. */
+static int encode_floor(struct bench *bench, const struct way *way)
+{
+	uint8_t *blue = bench->rows + 2 * DCTSIZE * plane_stride(&bench->frame);
+	uint8_t *red = blue + DCTSIZE * plane_stride(&bench->frame);
+	struct jpeg_compress_struct *c = &bench->floor;
+	JSAMPROW y[2 * DCTSIZE], cb[DCTSIZE], cr[DCTSIZE];
+	JSAMPARRAY image[] = {y, cb, cr};
+
+	(void)way;
+	begin_plainly(bench, c, true);
+	while (c->next_scanline < c->image_height) {
+		copy_rows(bench, 0, c->next_scanline, 2 * DCTSIZE, bench->rows, y);
+		copy_rows(bench, 1, c->next_scanline / 2, DCTSIZE, blue, cb);
+		copy_rows(bench, 2, c->next_scanline / 2, DCTSIZE, red, cr);
+		jpeg_write_raw_data(c, image, 2 * DCTSIZE);
+	}
+	jpeg_finish_compress(c);
+	bench->packet.length_bytes = bench->written_bytes;
+	return 0;
+}
+
+static int encode_scanlines(struct bench *bench, const struct way *way)
+{
+	const struct frame *frame = &bench->frame;
 	struct jpeg_compress_struct c;
-	struct jpeg_error_mgr errors;
-	unsigned char *memory = bench->packet.pieces[0].memory;
-	unsigned long length = bench->packet.pieces[0].capacity_bytes;
 	JSAMPROW row = bench->line;
 
-	c.err = jpeg_std_error(&errors);
+	(void)way;
+	c.err = &bench->errors;
 	jpeg_create_compress(&c);
-	jpeg_mem_dest(&c, &memory, &length);
-	c.image_width = bench->frame.width;
-	c.image_height = bench->frame.height;
-	c.input_components = 3;
-	c.in_color_space = JCS_YCbCr;
-	jpeg_set_defaults(&c);
-	jpeg_set_quality(&c, QUALITY, TRUE);
-	jpeg_start_compress(&c, TRUE);
+	begin_plainly(bench, &c, false);
 	while (c.next_scanline < c.image_height) {
-		unpack_row(&bench->frame, c.next_scanline, bench->line);
+		if (frame->fourcc == V4L2_PIX_FMT_RGB24)
+			row = (JSAMPROW)frame->planes[0].data +
+			      (size_t)c.next_scanline * frame->planes[0].stride_bytes;
+		else
+			unpack_row(frame, c.next_scanline, bench->line);
 		jpeg_write_scanlines(&c, &row, 1);
 	}
 	jpeg_finish_compress(&c);
+	bench->packet.length_bytes = bench->written_bytes;
 	jpeg_destroy_compress(&c);
-	if (memory != bench->packet.pieces[0].memory) {
-		free(memory);
-		return -ENOMEM;
-	}
-	bench->packet.length_bytes = length;
 	return 0;
 }
+
+ON_ENCODE static int encode_ours(struct bench *bench, const struct way *way)
+{
+	bench->frame.encoding = way->encoding;
+	bench->frame.range = way->range;
+	return jpeg_encode(bench->encoders[way->chroma], &bench->frame, &bench->packet);
+}
+
+ON_ENCODE static int encode_whole(struct bench *bench, const struct way *way)
+{
+	(void)way;
+	return slicer_encode_in(bench->slicer, &bench->frame, 1, &bench->packet);
+}
+
+ON_ENCODE static int encode_sliced(struct bench *bench, const struct way *way)
+{
+	(void)way;
+	return slicer_encode_in(
+		bench->slicer, &bench->frame, workers_n_threads(bench->workers), &bench->packet);
+}
+
+ON_ENCODE static int encode_chosen(struct bench *bench, const struct way *way)
+{
+	(void)way;
+	return slicer_encode(bench->slicer, &bench->frame, &bench->packet);
+}
+
+/* The first is what the others are compared with. */
+static const struct way cpu_ways[] = {
+	{"floor", encode_floor},
+	{"4:2:0", encode_ours, .chroma = JPEG_CHROMA_420},
+	{"from BT.709", encode_ours, .chroma = JPEG_CHROMA_420, .encoding = FRAME_BT709,
+		.range = FRAME_LIMITED_RANGE},
+	{"4:2:2", encode_ours, .chroma = JPEG_CHROMA_422},
+	{"source's", encode_ours, .chroma = JPEG_CHROMA_SOURCE},
+	{"scanlines", encode_scanlines},
+};
+
+static const struct way cut_ways[] = {
+	{"whole", encode_whole},
+	{"whole again", encode_whole},
+	{"a slice a core", encode_sliced},
+	{"as chosen", encode_chosen},
+};
 
 /* ---- turns ---- */
 
-ON_ENCODE static int encode(struct bench *bench, enum way way)
-{
-	bool hd = way == OURS_420_BT709;
+/* What is measured: which ways, by which clock, after which pause. */
+static const struct part {
+	const char *name, *title;
+	const struct way *ways;
+	unsigned n_ways;
+	clockid_t clock;
+	bool cut, busy;
+} parts[] = {
+	{"cpu", "CPU time", cpu_ways, sizeof cpu_ways / sizeof *cpu_ways, CLOCK_THREAD_CPUTIME_ID},
+	{"idle", "Begin to end, cores idle", cut_ways, sizeof cut_ways / sizeof *cut_ways,
+		CLOCK_MONOTONIC, .cut = true},
+	{"busy", "Begin to end, cores busy", cut_ways, sizeof cut_ways / sizeof *cut_ways,
+		CLOCK_MONOTONIC, .cut = true, .busy = true},
+};
+#define N_PARTS (sizeof parts / sizeof parts[0])
 
-	if (way == SCANLINES)
-		return encode_scanlines(bench);
-	bench->frame.encoding = hd ? FRAME_BT709 : FRAME_BT601;
-	bench->frame.range = hd ? FRAME_LIMITED_RANGE : FRAME_FULL_RANGE;
-	return jpeg_encode(bench->encoders[way], &bench->frame, &bench->packet);
+/* Encode a frame; *ret_took_ns is the time that it took. */
+ON_ENCODE static int take_turn(
+	struct bench *bench, const struct part *part, const struct way *way, uint64_t *ret_took_ns)
+{
+	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	uint64_t begin_ns;
+	int err;
+
+	if (part->cut)
+		(void)nanosleep(&pause, NULL); /* a shorter one does no harm */
+	begin_ns = clock_read_ns(part->clock);
+	err = way->encode(bench, way);
+	*ret_took_ns = clock_read_ns(part->clock) - begin_ns;
+	return err;
 }
 
-ON_ENCODE static int run_rounds(struct bench *bench, unsigned rounds)
+/* Each round begins with another way: what one leaves behind comes to each of the others. */
+ON_ENCODE static int run_rounds(struct bench *bench, const struct part *part, unsigned rounds)
 {
+	const struct way *last = &part->ways[part->n_ways - 1];
+	uint64_t took_ns;
+	int err = 0;
+
+	for (unsigned i = 0; part->cut && !err && i < FRAMES_TO_LEARN; i++)
+		err = take_turn(bench, part, last, &took_ns);
 	for (unsigned round = 0; round < rounds; round++)
-		for (enum way way = 0; way < WAYS; way++) {
-			uint64_t begin_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
-			int err = encode(bench, way);
+		for (unsigned i = 0; !err && i < part->n_ways; i++) {
+			unsigned way = (round + i) % part->n_ways;
+			struct result *result = &bench->results[way];
 
-			if (err < 0)
-				return err;
-			bench->cost_ns[way][round] = clock_read_ns(CLOCK_THREAD_CPUTIME_ID) -
-						     begin_ns;
-			bench->bytes[way] = bench->packet.length_bytes;
+			err = take_turn(bench, part, &part->ways[way], &result->took_ns[round]);
+			result->bytes = bench->packet.length_bytes;
+			result->n_sliced += bench->packet.n_pieces > 1;
 		}
-	return 0;
+	return err;
 }
 
-static int compare_costs(const void *a, const void *b)
+/* ---- the report ---- */
+
+struct times {
+	double median_ms, mean_ms, p95_ms, best_ms;
+};
+
+static int compare_times(const void *a, const void *b)
 {
 	const uint64_t *left = a, *right = b;
 
 	return (*left > *right) - (*left < *right);
 }
 
-/* Sorts. */
-static double median_ms(uint64_t *cost_ns, unsigned rounds)
+static struct times times_of(const struct result *result, unsigned rounds)
 {
-	qsort(cost_ns, rounds, sizeof *cost_ns, compare_costs);
-	return (double)cost_ns[rounds / 2] / NS_PER_MS;
+	uint64_t sum_ns = 0;
+
+	qsort(result->took_ns, rounds, sizeof *result->took_ns, compare_times);
+	for (unsigned i = 0; i < rounds; i++)
+		sum_ns += result->took_ns[i];
+	return (struct times){
+		.median_ms = (double)result->took_ns[rounds / 2] / NS_PER_MS,
+		.mean_ms = (double)sum_ns / rounds / NS_PER_MS,
+		.p95_ms = (double)result->took_ns[rounds * 19 / 20] / NS_PER_MS,
+		.best_ms = (double)result->took_ns[0] / NS_PER_MS,
+	};
 }
 
-static void print_row(struct bench *bench, unsigned rounds)
+static void report_title(const struct part *part, unsigned rounds)
 {
-	double peers_ms = median_ms(bench->cost_ns[SCANLINES], rounds);
+	printf("\n%s: median ms of %u frames, as a multiple of the first%s\n%-19s", part->title,
+		rounds, part->cut ? ", and that of the means" : ", and size", "");
+	for (unsigned i = 0; i < part->n_ways; i++)
+		printf("  %-*s", part->cut ? 18 : 19, part->ways[i].name);
+	putchar('\n');
+}
 
-	printf("%.4s %4ux%-4u", (const char *)&bench->frame.fourcc, bench->frame.width,
-		bench->frame.height);
-	for (enum way way = 0; way < SCANLINES; way++) {
-		double ms = median_ms(bench->cost_ns[way], rounds);
+static void report_frame(const struct part *part, const struct bench *bench, const char *chroma,
+	unsigned rounds, json_t *report)
+{
+	struct times first = times_of(&bench->results[0], rounds);
+	char format[5] = "";
 
-		printf("  %6.2f %4.2fx %4zu KB", ms, peers_ms / ms, bench->bytes[way] / 1000);
+	memcpy(format, &bench->frame.fourcc, 4);
+	printf("%s %4ux%-4u %3s", format, bench->frame.width, bench->frame.height, chroma);
+	for (unsigned i = 0; i < part->n_ways; i++) {
+		const struct result *result = &bench->results[i];
+		struct times times = times_of(result, rounds);
+		double median_ratio = times.median_ms / first.median_ms;
+		double mean_ratio = times.mean_ms / first.mean_ms;
+
+		printf("  %6.2f %4.2fx", times.median_ms, median_ratio);
+		if (part->cut)
+			printf(" %4.2fx", mean_ratio);
+		else
+			printf(" %3zu KB", result->bytes / 1000);
+		/* One that cannot be added is missed by nobody but us. */
+		(void)json_array_append_new(report,
+			json_pack("{ss ss ss ss si si sf sf sf sf sf sf sI sf}", "part", part->name,
+				"format", format, "chroma", chroma, "way", part->ways[i].name,
+				"width", (int)bench->frame.width, "height",
+				(int)bench->frame.height, "median_ms", times.median_ms, "mean_ms",
+				times.mean_ms, "p95_ms", times.p95_ms, "best_ms", times.best_ms,
+				"median_ratio", median_ratio, "mean_ratio", mean_ratio, "bytes",
+				(json_int_t)result->bytes, "sliced",
+				(double)result->n_sliced / rounds));
 	}
-	printf("  %6.2f       %4zu KB\n", peers_ms, bench->bytes[SCANLINES] / 1000);
-}
-
-ON_ENCODE static int bench_frame(uint32_t fourcc, uint32_t width, uint32_t height, unsigned rounds)
-{
-	static const enum jpeg_chroma chromas[] = {
-		JPEG_CHROMA_420, JPEG_CHROMA_420, JPEG_CHROMA_422};
-	struct bench bench = {0};
-	int err = make_frame(&bench.frame, fourcc, width, height);
-
-	bench.line = malloc((size_t)width * 3);
-	for (enum way way = 0; way < WAYS; way++)
-		bench.cost_ns[way] = calloc(rounds, sizeof *bench.cost_ns[way]);
-	for (enum way way = 0; !err && way < SCANLINES; way++)
-		err = jpeg_encoder_create(
-			&(struct jpeg_config){QUALITY, chromas[way]}, &bench.encoders[way]);
-	/* Room for every way, so that none pays for growing it. */
-	if (!err)
-		err = packet_reserve(&bench.packet.pieces[0], (size_t)width * height * 2);
-
-	if (!err)
-		err = run_rounds(&bench, rounds);
-	if (!err)
-		print_row(&bench, rounds);
-	for (enum way way = 0; way < SCANLINES; way++)
-		jpeg_encoder_destroy(bench.encoders[way]);
-	for (enum way way = 0; way < WAYS; way++)
-		free(bench.cost_ns[way]);
-	free((uint8_t *)bench.frame.planes[0].data);
-	free(bench.packet.pieces[0].memory);
-	free(bench.line);
-	return err;
-}
-
-/* ---- slices ---- */
-
-enum cut { WHOLE, SLICED, CHOSEN, CUTS };
-
-struct slices_bench {
-	struct frame frame;
-	struct packet packet;
-	struct workers *workers;
-	struct slicer *slicer; /* of workers */
-	uint64_t *took_ns[CUTS];
-	unsigned n_sliced; /* of the chosen */
-};
-
-/* Encode a frame after a pause; *ret_took_ns is the time on the wall. */
-ON_ENCODE static int encode_cut(struct slices_bench *bench, enum cut cut, uint64_t *ret_took_ns)
-{
-	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
-	uint64_t begin_ns;
-	int err;
-
-	(void)nanosleep(&pause, NULL); /* a shorter one does no harm */
-	begin_ns = clock_now_ns();
-	if (cut == CHOSEN)
-		err = slicer_encode(bench->slicer, &bench->frame, &bench->packet);
-	else
-		err = slicer_encode_in(bench->slicer, &bench->frame,
-			cut == WHOLE ? 1 : workers_n_threads(bench->workers), &bench->packet);
-	*ret_took_ns = clock_now_ns() - begin_ns;
-	return err;
-}
-
-ON_ENCODE static int run_slices(struct slices_bench *bench, unsigned rounds)
-{
-	int err = 0;
-
-	for (unsigned i = 0; !err && i < FRAMES_TO_LEARN; i++)
-		err = encode_cut(bench, CHOSEN, &bench->took_ns[CHOSEN][0]);
-	for (unsigned round = 0; !err && round < rounds; round++) {
-		for (enum cut cut = 0; !err && cut < CUTS; cut++)
-			err = encode_cut(bench, cut, &bench->took_ns[cut][round]);
-		bench->n_sliced += bench->packet.n_pieces > 1;
-	}
-	return err;
-}
-
-static void print_slices(struct slices_bench *bench, unsigned rounds)
-{
-	double whole_ms = median_ms(bench->took_ns[WHOLE], rounds);
-	double whole_best_ms = (double)bench->took_ns[WHOLE][0] / NS_PER_MS;
-
-	printf("%.4s %4ux%-4u  %6.2f %6.2f", (const char *)&bench->frame.fourcc, bench->frame.width,
-		bench->frame.height, whole_ms, whole_best_ms);
-	for (enum cut cut = SLICED; cut < CUTS; cut++) {
-		double ms = median_ms(bench->took_ns[cut], rounds);
-		double best_ms = (double)bench->took_ns[cut][0] / NS_PER_MS;
-
-		printf("  %6.2f %6.2f %5.2fx %5.2fx", ms, best_ms, ms / whole_ms,
-			best_ms / whole_best_ms);
-	}
-	printf("  %3u%%\n", bench->n_sliced * 100 / rounds);
-}
-
-ON_MAIN ON_ENCODE static int bench_slices(
-	uint32_t fourcc, uint32_t width, uint32_t height, unsigned rounds)
-{
-	struct slices_bench bench = {0};
-	int err = make_frame(&bench.frame, fourcc, width, height);
-
-	for (enum cut cut = 0; cut < CUTS; cut++)
-		bench.took_ns[cut] = calloc(rounds, sizeof *bench.took_ns[cut]);
-	if (!err)
-		err = workers_create(0, 1, &bench.workers);
-	if (!err)
-		err = slicer_create(&(struct jpeg_config){QUALITY, JPEG_CHROMA_420}, bench.workers,
-			&bench.slicer);
-	if (!err)
-		err = run_slices(&bench, rounds);
-	if (!err)
-		print_slices(&bench, rounds);
-	slicer_destroy(bench.slicer);
-	workers_destroy(bench.workers);
-	for (enum cut cut = 0; cut < CUTS; cut++)
-		free(bench.took_ns[cut]);
-	for (unsigned i = 0; i < PACKET_PIECES_MOST; i++)
-		free(bench.packet.pieces[i].memory);
-	free((uint8_t *)bench.frame.planes[0].data);
-	return err;
+	putchar('\n');
 }
 
 /* ---- all ---- */
 
 static const struct {
-	uint32_t fourcc, width, height;
-} frames[] = {
-	{V4L2_PIX_FMT_YUYV, 640, 360},
-	{V4L2_PIX_FMT_YUYV, 1280, 720},
-	{V4L2_PIX_FMT_NV12, 1280, 720},
-	{V4L2_PIX_FMT_YUYV, 1920, 1080},
-	{V4L2_PIX_FMT_NV12, 1920, 1080},
+	uint32_t fourcc;
+	enum jpeg_chroma chroma;
+	const char *name;
+} sources[] = {
+	{V4L2_PIX_FMT_YUYV, JPEG_CHROMA_420, "420"},
+	{V4L2_PIX_FMT_NV12, JPEG_CHROMA_420, "420"},
+	{V4L2_PIX_FMT_RGB24, JPEG_CHROMA_420, "420"},
+	/* For those that are cut; by CPU time each source is measured with every chroma. */
+	{V4L2_PIX_FMT_YUYV, JPEG_CHROMA_422, "422"},
+	{V4L2_PIX_FMT_RGB24, JPEG_CHROMA_SOURCE, "444"},
 };
-#define N_FRAMES (sizeof frames / sizeof frames[0])
+#define N_SOURCES      (sizeof sources / sizeof sources[0])
+#define N_SOURCES_ONCE 3
 
-ON_ENCODE static int bench_ways(unsigned rounds)
+static const struct {
+	uint32_t width, height;
+} sizes[] = {{640, 360}, {1280, 720}, {1920, 1080}};
+#define N_SIZES (sizeof sizes / sizeof sizes[0])
+
+ON_MAIN static int open_bench(struct bench *bench, enum jpeg_chroma chroma, unsigned rounds)
 {
-	int err = 0;
+	int err = make_planes(bench);
 
-	printf("CPU ms per frame, median of %u; quality %d; x: times as fast as scanlines\n"
-	       "frame           ours, 4:2:0            and from BT.709        ours, 4:2:2"
-	       "            scanlines, 4:2:0\n",
-		rounds, QUALITY);
-	for (size_t i = 0; !err && i < N_FRAMES; i++)
-		err = bench_frame(frames[i].fourcc, frames[i].width, frames[i].height, rounds);
+	bench->rows = calloc(4 * DCTSIZE, plane_stride(&bench->frame));
+	bench->line = malloc((size_t)bench->frame.width * 3);
+	bench->floor.err = jpeg_std_error(&bench->errors);
+	jpeg_create_compress(&bench->floor);
+	for (enum jpeg_chroma c = JPEG_CHROMA_420; !err && c <= JPEG_CHROMA_SOURCE; c++)
+		err = jpeg_encoder_create(&(struct jpeg_config){QUALITY, c}, &bench->encoders[c]);
+	if (!err)
+		err = workers_create(0, 1, &bench->workers);
+	if (!err)
+		err = slicer_create(
+			&(struct jpeg_config){QUALITY, chroma}, bench->workers, &bench->slicer);
+	for (unsigned i = 0; i < WAYS_MOST; i++) {
+		bench->results[i].took_ns = calloc(rounds, sizeof(uint64_t));
+		if (!bench->results[i].took_ns)
+			err = -ENOMEM;
+	}
+	return bench->rows && bench->line ? err : -ENOMEM;
+}
+
+ON_MAIN static void close_bench(struct bench *bench)
+{
+	for (unsigned i = 0; i < WAYS_MOST; i++)
+		free(bench->results[i].took_ns);
+	slicer_destroy(bench->slicer);
+	workers_destroy(bench->workers);
+	for (enum jpeg_chroma c = JPEG_CHROMA_420; c <= JPEG_CHROMA_SOURCE; c++)
+		jpeg_encoder_destroy(bench->encoders[c]);
+	jpeg_destroy_compress(&bench->floor);
+	for (unsigned i = 0; i < PACKET_PIECES_MOST; i++)
+		free(bench->packet.pieces[i].memory);
+	for (int i = 0; i < 3; i++)
+		free(bench->planes[i]);
+	free(bench->rows);
+	free(bench->line);
+	free((uint8_t *)bench->frame.planes[0].data);
+}
+
+ON_MAIN ON_ENCODE static int bench_frame(
+	const struct part *part, size_t source, size_t size, unsigned rounds, json_t *report)
+{
+	uint32_t width = sizes[size].width, height = sizes[size].height;
+	struct bench bench = {0};
+	int err = make_frame(&bench.frame, sources[source].fourcc, width, height);
+
+	if (!err)
+		err = open_bench(&bench, sources[source].chroma, rounds);
+	/* Room for every way, so that none pays for growing it. */
+	if (!err)
+		err = packet_reserve(&bench.packet.pieces[0], (size_t)width * height * 3);
+	if (!err)
+		err = run_rounds(&bench, part, rounds);
+	if (!err)
+		report_frame(part, &bench, part->cut ? sources[source].name : "", rounds, report);
+	close_bench(&bench);
 	return err;
 }
 
-ON_MAIN ON_ENCODE static int bench_cuts(unsigned rounds, const char *cores)
-{
-	int err = 0;
-
-	printf("\nms from begin to end, median and best of %u; quality %d; x: of whole; cores %s\n"
-	       "frame           whole          a slice for each core       as chosen\n",
-		rounds, QUALITY, cores);
-	for (size_t i = 0; !err && i < N_FRAMES; i++)
-		err = bench_slices(frames[i].fourcc, frames[i].width, frames[i].height, rounds);
-	return err;
-}
-
-static void *be_busy(void *context)
-{
-	const atomic_bool *over = context;
-
-	while (!atomic_load_explicit(over, memory_order_relaxed))
-		;
-	return NULL;
-}
-
-/* bench_cuts() while every core has one more thing to do. */
-ON_MAIN ON_ENCODE static int bench_cuts_busy(unsigned rounds)
+/* Give every core a process that never sleeps, until they are killed or we end. */
+static int make_busy(pid_t pids[BUSY_MOST], unsigned *ret_n)
 {
 	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
-	pthread_t threads[BUSY_MOST];
-	atomic_bool over = false;
-	int err = 0, n = 0;
 
-	while (!err && n < n_cores && n < BUSY_MOST) {
-		err = -pthread_create(&threads[n], NULL, be_busy, &over);
-		n += !err;
+	for (*ret_n = 0; *ret_n < n_cores && *ret_n < BUSY_MOST; ++*ret_n) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			return -errno;
+		if (!pid) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* cannot fail */
+			for (volatile bool for_ever = true; for_ever;)
+				;
+		}
+		pids[*ret_n] = pid;
 	}
-	if (!err)
-		err = bench_cuts(rounds, "busy");
-	atomic_store(&over, true);
-	while (n)
-		(void)pthread_join(threads[--n], NULL); /* ours, joined once */
+	return 0;
+}
+
+ON_MAIN ON_ENCODE static int bench_part(const struct part *part, unsigned rounds, json_t *report)
+{
+	size_t n_sources = part->cut ? N_SOURCES : N_SOURCES_ONCE;
+	pid_t pids[BUSY_MOST];
+	unsigned n_busy = 0;
+	int err = 0;
+
+	report_title(part, rounds);
+	(void)fflush(stdout); /* else each child has a copy */
+	if (part->busy)
+		err = make_busy(pids, &n_busy);
+	for (size_t i = 0; !err && i < n_sources * N_SIZES; i++)
+		err = bench_frame(part, i / N_SIZES, i % N_SIZES, rounds, report);
+	while (n_busy) {
+		(void)kill(pids[--n_busy], SIGKILL); /* ours, and not yet waited for */
+		(void)waitpid(pids[n_busy], NULL, 0);
+	}
 	return err;
+}
+
+/* Run the parts that are named, or all. */
+ON_MAIN ON_ENCODE static int bench_all(
+	char *const names[], int n_names, unsigned rounds, json_t *report)
+{
+	int err = 0;
+
+	printf("quality %d, %ld cores\n", QUALITY, sysconf(_SC_NPROCESSORS_ONLN));
+	for (size_t i = 0; !err && i < N_PARTS; i++) {
+		bool wanted = !n_names;
+
+		for (int k = 0; k < n_names; k++)
+			wanted = wanted || !strcmp(names[k], parts[i].name);
+		if (wanted)
+			err = bench_part(&parts[i], rounds, report);
+	}
+	return err;
+}
+
+static int write_report(const char *path, unsigned rounds, json_t *rows)
+{
+	json_t *report = json_pack("{si si si sO}", "quality", QUALITY, "rounds", (int)rounds,
+		"cores", (int)sysconf(_SC_NPROCESSORS_ONLN), "rows", rows);
+	int err = report ? json_dump_file(report, path, JSON_INDENT(1)) : -1;
+
+	json_decref(report);
+	return err ? -EIO : 0;
+}
+
+static int usage(int status)
+{
+	fprintf(stderr, "usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy]\n",
+		ROUNDS_MOST);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"rounds", required_argument, NULL, 'r'},
+		{"json", required_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	unsigned long rounds = 100;
-	char *end = NULL;
+	const char *path = NULL;
+	json_t *rows = json_array();
+	char *end = "";
 	int option, err;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'r')
 			rounds = strtoul(optarg, &end, 10);
-		if (option != 'r' || *end || !rounds || rounds > ROUNDS_MOST) {
-			fprintf(stderr, "usage: bench-encode [--rounds 1..%d]\n", ROUNDS_MOST);
-			return option == 'h' ? EXIT_SUCCESS : EXIT_FAILURE;
-		}
+		else if (option == 'j')
+			path = optarg;
+		else
+			return usage(option == 'h' ? EXIT_SUCCESS : EXIT_FAILURE);
 	}
+	if (*end || !rounds || rounds > ROUNDS_MOST)
+		return usage(EXIT_FAILURE);
 	role_take(&role_main, NULL);
 	role_take(&role_encode, NULL);
-	err = bench_ways((unsigned)rounds);
-	if (!err)
-		err = bench_cuts((unsigned)rounds, "idle");
-	if (!err)
-		err = bench_cuts_busy((unsigned)rounds);
+	err = bench_all(argv + optind, argc - optind, (unsigned)rounds, rows);
+	if (!err && path)
+		err = write_report(path, (unsigned)rounds, rows);
 	if (err < 0)
 		fprintf(stderr, "bench-encode: %s\n", strerror(-err));
+	json_decref(rows);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
