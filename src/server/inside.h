@@ -72,7 +72,8 @@ struct server {
 	size_t n_feeds;
 	struct listener listeners[LISTENERS_MAX];
 	size_t n_listeners;
-	SSL_CTX *ssl;      /* NULL without https */
+	SSL_CTX *ssl; /* NULL without https */
+	uint64_t target_age_ns;
 	int stop_fd;       /* server_stop() signals it */
 	int stop_watch_fd; /* its duplicate, -1 once the loop has it */
 	uint64_t created_ns;

@@ -115,8 +115,8 @@ void live_forget_notice(struct live *live)
 }
 
 /* The picture was drawn; the viewer's word for its age cannot be more than what we see. */
-ON_SERVER static void note_drawn(
-	struct live *live, const struct flight_picture *picture, const struct report *report)
+ON_SERVER static void note_drawn(struct live *live, const struct flight_picture *picture,
+	const struct report *report, uint64_t target_age_ns)
 {
 	uint64_t now_ns = clock_now_ns();
 
@@ -124,23 +124,24 @@ ON_SERVER static void note_drawn(
 	live->drawn_age_ns = now_ns > picture->captured_ns ? now_ns - picture->captured_ns : 0;
 	if (report->has_age && report->age_ns < live->drawn_age_ns)
 		live->drawn_age_ns = report->age_ns;
+	flight_land(&live->flight, picture, live->drawn_age_ns, target_age_ns, now_ns);
 }
 
-void live_take_report(struct live *live, h2o_req_t *req)
+void live_take_report(struct live *live, h2o_req_t *req, uint64_t target_age_ns)
 {
-	struct flight_picture picture;
+	const struct flight_picture *picture;
 	struct report report;
 	const char *reason;
 
 	if (report_parse(req->entity.base, req->entity.len, &report, &reason) < 0) {
 		reply_sentence(req, 400, "%s", reason);
-	} else if (!flight_land(&live->flight, report.serial, &picture)) {
+	} else if (!(picture = flight_find(&live->flight, report.serial))) {
 		reply_sentence(req, 400,
 			"No picture of serial %" PRIu32 " is on its way to this "
 			"stream.",
 			report.serial);
 	} else {
-		note_drawn(live, &picture, &report);
+		note_drawn(live, picture, &report, target_age_ns);
 		reply_nothing(req);
 	}
 }

@@ -39,7 +39,10 @@ ON_SERVER h2o_iovec_t live_notice(struct live *live, struct feed *feed);
 /* The notice has been sent. */
 ON_SERVER void live_forget_notice(struct live *live);
 
-/* Take a viewer's report in a request's body, and answer it. */
-ON_SERVER void live_take_report(struct live *live, h2o_req_t *req);
+/*
+ * Take a viewer's report in a request's body, and answer it. There may be room for another picture
+ * then; target_age_ns is what flight_land() wants.
+ */
+ON_SERVER void live_take_report(struct live *live, h2o_req_t *req, uint64_t target_age_ns);
 
 #endif

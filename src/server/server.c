@@ -289,6 +289,7 @@ int server_create(const struct server_config *config, const struct server_camera
 		return -ENOMEM;
 	server->stop_fd = server->stop_watch_fd = -1;
 	server->created_ns = clock_now_ns();
+	server->target_age_ns = config->target_age_ms * NS_PER_MS;
 	server->connections.limits = config->limits;
 	guard_begin(&server->connections);
 	connections_allow_files(&config->limits);

@@ -40,7 +40,8 @@ struct server_config {
 	struct server_address https; /* TLS with ALPN: h2, http/1.1 */
 	char cert[256]; /* PEM files; both "" for a self-signed pair made on first start */
 	char key[256];
-	char state_dir[256]; /* where that pair is kept */
+	char state_dir[256];    /* where that pair is kept */
+	unsigned target_age_ms; /* how long a reporting viewer's pictures may wait on their way */
 	struct server_limits limits;
 };
 

@@ -2,7 +2,8 @@
  * A send begins when a part is published and the stream is idle, or when the last send has been
  * accepted by the kernel and a newer part has come meanwhile. So a client that takes its time gets
  * the newest picture each time and nothing in between, and nothing is ever queued for it here. Nor
- * is much queued in its kernel: while the gate says so, an idle stream passes parts over.
+ * is much queued in its kernel: while the gate says so, an idle stream passes parts over. Nor, where
+ * the viewer reports what it has drawn, anywhere else: its flight says so.
  *
  * libh2o reads what it was given until it calls proceed or disposes of the request, so a stream
  * holds its part that long. The request's pool disposes of the stream, whatever ended it.
@@ -75,11 +76,17 @@ ON_SERVER static struct part *choose_part(struct stream *stream)
 	if (!newest || newest->serial == stream->seen)
 		return NULL;
 	captured_ns = newest->packet->captured_ns;
-	/* The gate reckons from the last frame that it let through, so only one that will be sent asks. */
-	if (pace_is_due(&stream->pace, captured_ns) &&
-		!gate_is_open(&stream->gate, gate_look(fd_of(stream)), clock_now_ns())) {
-		look_again(stream);
-		return NULL;
+	if (pace_is_due(&stream->pace, captured_ns)) {
+		uint64_t now_ns = clock_now_ns();
+
+		/* A report asks again, and so does a newer part. */
+		if (stream->live && !flight_has_room(&stream->live->flight, captured_ns, now_ns))
+			return NULL;
+		/* It reckons from the last that it let through, so only what will be sent asks. */
+		if (!gate_is_open(&stream->gate, gate_look(fd_of(stream)), now_ns)) {
+			look_again(stream);
+			return NULL;
+		}
 	}
 	passed = newest->serial - stream->seen - 1;
 	stream->seen = newest->serial;
@@ -322,13 +329,16 @@ void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *reque
 void stream_take_report(struct feed *feed, h2o_req_t *req, const struct request *request)
 {
 	for (h2o_linklist_t *link = feed->streams.next; link != &feed->streams; link = link->next) {
-		struct live *live = stream_of_link(link)->live;
+		struct stream *stream = stream_of_link(link);
+		struct live *live = stream->live;
 		h2o_iovec_t id = request->live_id;
 
-		if (live && h2o_memis(id.base, id.len, live->id, strlen(live->id))) {
-			live_take_report(live, req);
-			return;
-		}
+		if (!live || !h2o_memis(id.base, id.len, live->id, strlen(live->id)))
+			continue;
+		live_take_report(live, req, feed->server->target_age_ns);
+		if (!stream->sending)
+			send_next(stream);
+		return;
 	}
 	reply_sentence(req, 404, "This live stream has ended.");
 }

@@ -85,6 +85,7 @@ ON_MAIN static void defaults_stay_on_this_machine(void **state)
 	assert_int_equal(settings.server.https.port, 8443);
 	assert_string_equal(settings.server.cert, "");
 	assert_int_equal(settings.server.limits.stall_timeout_s, 10);
+	assert_int_equal(settings.server.target_age_ms, 100);
 	assert_int_equal(settings.server.limits.connections, 256);
 	assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
 	assert_int_equal(settings.encode_threads, 0);
@@ -103,7 +104,7 @@ ON_MAIN static void file_sets_everything(void **state)
 	(void)state;
 	assert_int_equal(LOAD("# a comment\n; another\nhttp = :80\nhttps=[::1]:0\n"
 			      "cert = a.pem\nkey = b.pem\nstate-dir = /s\n"
-			      "stall-timeout = 3600\nrequest-timeout = 5\n"
+			      "stall-timeout = 3600\ntarget-age = 1\nrequest-timeout = 5\n"
 			      "max-connections = 10000\nmax-connections-per-address = 1\n"
 			      "max-streams = 7\nmax-streams-per-connection = 100\n"
 			      "max-requests-per-second = 9\nlog-level = debug\n"
@@ -121,6 +122,7 @@ ON_MAIN static void file_sets_everything(void **state)
 	assert_string_equal(settings.server.key, "b.pem");
 	assert_string_equal(settings.server.state_dir, "/s");
 	assert_int_equal(settings.server.limits.stall_timeout_s, 3600);
+	assert_int_equal(settings.server.target_age_ms, 1);
 	assert_int_equal(settings.server.limits.request_timeout_s, 5);
 	assert_int_equal(settings.server.limits.connections, 10000);
 	assert_int_equal(settings.server.limits.connections_per_address, 1);
@@ -339,6 +341,8 @@ ON_MAIN static void bad_values_are_refused(void **state)
 		{"--stall-timeout", "0"},
 		{"--stall-timeout", "3601"},
 		{"--stall-timeout", "1.5"},
+		{"--target-age", "0"},
+		{"--target-age", "100ms"},
 		{"--max-connections", "0"},
 		{"--max-connections", "10001"},
 		{"--max-streams-per-connection", "101"},
