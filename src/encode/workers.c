@@ -10,7 +10,9 @@
  *             takes a count looks through all jobs until it finds nothing to claim. Counts are left
  *             over when parts were done by others; then a look finds nothing, and that is all.
  *   finished: one count a job at most. Exactly one thread brings `unfinished` to zero. When that is
- *             a helper it posts, and the owner, who saw that it was not the last, waits.
+ *             a helper it posts, and the owner, who saw that it was not the last, waits. It stays
+ *             awake for as long as the parts have taken it: on a busy core who sleeps for a moment
+ *             gets the core back only when the other's turn is over, milliseconds later.
  *
  * Schedulers like to wake a thread on the core of who wakes it, on some boards to save power. There
  * a helper would only take turns with the thread that it is to help, so it leaves for another core.
@@ -28,6 +30,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/clock.h"
 
 struct job {
 	/* the owner's, constant after workers_add_job() */
@@ -96,9 +100,22 @@ ON_ENCODE static void wait_for(sem_t *semaphore)
 		;
 }
 
+/* Wait for the last helper of a job that began at a time; asleep when that is not running. */
+ON_ENCODE static void wait_for_helpers(struct job *job, uint64_t begin_ns)
+{
+	uint64_t now_ns = clock_now_ns(), patience_ns = now_ns - begin_ns;
+
+	while (sem_trywait(&job->finished) < 0)
+		if (clock_now_ns() - now_ns > patience_ns) {
+			wait_for(&job->finished);
+			return;
+		}
+}
+
 void job_run(struct job *job, unsigned n_parts)
 {
 	unsigned n_wanted = n_parts - 1, part;
+	uint64_t begin_ns = clock_now_ns();
 	bool done = false;
 
 	job->n_parts = n_parts;
@@ -115,7 +132,7 @@ void job_run(struct job *job, unsigned n_parts)
 	while (claim_part(job, &part))
 		done = finish_part(job, part);
 	if (!done)
-		wait_for(&job->finished);
+		wait_for_helpers(job, begin_ns);
 }
 
 /* ---- helpers ---- */

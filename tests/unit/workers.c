@@ -230,6 +230,44 @@ ON_MAIN static void nobody_waits_for_helpers_that_are_busy(void **state)
 	workers_destroy(workers);
 }
 
+struct race {
+	pthread_t owner;
+	sem_t helping;
+	unsigned done[2];
+};
+
+/* The owner is done at once when a helper has begun, who takes a thousand turns. */
+static void do_unequally(void *context, unsigned part)
+{
+	struct race *race = context;
+
+	if (pthread_equal(pthread_self(), race->owner)) {
+		(void)sem_wait(&race->helping);
+	} else {
+		(void)sem_post(&race->helping);
+		for (int i = 0; i < 1000; i++)
+			(void)sched_yield();
+	}
+	race->done[part]++;
+}
+
+ON_MAIN static void a_helper_that_is_late_is_waited_for(void **state)
+{
+	struct workers *workers = make_workers(2, 1);
+	struct race race = {.owner = pthread_self()};
+	struct job *job = workers_add_job(workers, do_unequally, &race);
+
+	(void)state;
+	assert_int_equal(sem_init(&race.helping, 0, 0), 0);
+	role_take(&role_encode, NULL);
+	for (unsigned round = 1; round <= 100; round++) {
+		job_run(job, 2);
+		assert_int_equal(race.done[0], round);
+		assert_int_equal(race.done[1], round);
+	}
+	workers_destroy(workers);
+}
+
 /* ---- the pool ---- */
 
 ON_MAIN static void number_of_threads_is_as_asked(void **state)
@@ -258,6 +296,7 @@ int main(void)
 		cmocka_unit_test(helpers_never_sleep_through_a_job),
 		cmocka_unit_test(helpers_leave_the_core_of_whom_they_help),
 		cmocka_unit_test(nobody_waits_for_helpers_that_are_busy),
+		cmocka_unit_test(a_helper_that_is_late_is_waited_for),
 		cmocka_unit_test(number_of_threads_is_as_asked),
 	};
 
