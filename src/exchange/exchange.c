@@ -82,6 +82,11 @@ bool exchange_has_replaced(const struct exchange *ex)
 	return ex->replaced;
 }
 
+void exchange_wake(struct exchange *ex)
+{
+	fd_signal(ex->fresh_fd);
+}
+
 bool exchange_take(struct exchange *ex, void **ret_slot)
 {
 	unsigned old;

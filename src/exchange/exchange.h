@@ -61,6 +61,9 @@ ANY_THREAD void *exchange_publish(struct exchange *ex);
 /* Writer: whether the last publication replaced one that the reader had not taken. */
 ANY_THREAD bool exchange_has_replaced(const struct exchange *ex);
 
+/* Any thread of the writer's side: wake the reader because of something it has taken, or will. */
+ANY_THREAD void exchange_wake(struct exchange *ex);
+
 /*
  * Reader: take the newest publication. True, and *ret_slot is the reader's until the next take;
  * false when nothing was published since the last one, and *ret_slot is untouched. ret_slot may

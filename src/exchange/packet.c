@@ -1,8 +1,17 @@
 #include "exchange/packet.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
+
+/* Above the bits of the pieces. */
+#define BIT_WHOLE    (1u << PACKET_PIECES_MOST)
+#define BIT_GIVEN_UP (2u << PACKET_PIECES_MOST)
+
+/* How many of the pieces there are without a gap. */
+static unsigned n_ready(unsigned ready)
+{
+	return (unsigned)__builtin_ctz(~(ready & (BIT_WHOLE - 1)));
+}
 
 /* Ready for reuse when only the pool holds it. */
 static bool is_free(const struct packet *packet)
@@ -78,6 +87,37 @@ void packet_compose(struct packet *packet, unsigned n_pieces)
 	packet->length_bytes = 0;
 	for (unsigned i = 0; i < n_pieces; i++)
 		packet->length_bytes += packet->pieces[i].length_bytes;
+}
+
+/* Say so, and that there is more to read, if there is. */
+ON_ENCODE static void add_ready(struct packet *packet, unsigned bit)
+{
+	/* Release what the bit stands for; partner: packet_look(), whatever other bit came since. */
+	unsigned before = atomic_fetch_or_explicit(&packet->ready, bit, memory_order_release);
+
+	if (packet->exchange && (bit >= BIT_WHOLE || n_ready(before | bit) > n_ready(before)))
+		exchange_wake(packet->exchange);
+}
+
+void packet_piece_ready(struct packet *packet, unsigned piece)
+{
+	add_ready(packet, 1u << piece);
+}
+
+void packet_end(struct packet *packet, bool whole)
+{
+	add_ready(packet, whole ? BIT_WHOLE : BIT_GIVEN_UP);
+}
+
+enum packet_state packet_look(const struct packet *packet, unsigned *ret_n_ready)
+{
+	/* Acquire, partner of the releases in add_ready(). */
+	unsigned ready = atomic_load_explicit((atomic_uint *)&packet->ready, memory_order_acquire);
+
+	*ret_n_ready = ready & BIT_WHOLE ? packet->n_pieces : n_ready(ready);
+	if (ready & BIT_WHOLE)
+		return PACKET_WHOLE;
+	return ready & BIT_GIVEN_UP ? PACKET_GIVEN_UP : PACKET_GROWING;
 }
 
 struct packet *packet_ref(struct packet *packet)

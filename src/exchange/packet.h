@@ -1,17 +1,21 @@
 /*
  * A packet: one encoded picture in ordinary memory, shared by reference.
  *
- * The encode thread fills it while it holds the only reference; from publication on it is immutable
- * and any thread may hold and drop references.
+ * The encode thread fills it and ends it; from then on it is immutable. It may be published before,
+ * and then grows: pieces become ready, in any order, and whoever holds a reference may read those
+ * that follow on one another from the first. What else it has is there at the end, but for
+ * sequence and times up to encode_begin_ns, which come first.
  */
 #ifndef FANLIGHT_PACKET_H
 #define FANLIGHT_PACKET_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/roles.h"
+#include "exchange/exchange.h"
 
 /* As many pieces as a packet can have. */
 #define PACKET_PIECES_MOST 16
@@ -24,8 +28,16 @@ struct packet_piece {
 	size_t capacity_bytes;
 };
 
+enum packet_state {
+	PACKET_GROWING,
+	PACKET_WHOLE,
+	PACKET_GIVEN_UP, /* encoding failed; what is ready stays */
+};
+
 struct packet {
 	atomic_uint refs;
+	atomic_uint ready;         /* a bit for each piece, and one for each way to end */
+	struct exchange *exchange; /* that it grows in, whose reader wants to know; or NULL */
 	/* One after the other a complete baseline JPEG (JFIF); they are never copied together. */
 	struct packet_piece pieces[PACKET_PIECES_MOST];
 	unsigned n_pieces;
@@ -69,6 +81,21 @@ ON_ENCODE int packet_reserve(struct packet_piece *piece, size_t capacity_bytes);
 
 /* Make the picture of the first n_pieces, whose data and length_bytes are set. */
 ON_ENCODE void packet_compose(struct packet *packet, unsigned n_pieces);
+
+/*
+ * A piece's data and length_bytes are set and stay. On any thread that encodes; wakes the reader of
+ * the packet's exchange when it can read more for that.
+ */
+ON_ENCODE void packet_piece_ready(struct packet *packet, unsigned piece);
+
+/*
+ * Nothing of the packet changes any more; if it is whole it has been composed. Wakes the reader of
+ * the packet's exchange.
+ */
+ON_ENCODE void packet_end(struct packet *packet, bool whole);
+
+/* How a packet is, and how many pieces, from the first, can be read (all of them, if whole). */
+ANY_THREAD enum packet_state packet_look(const struct packet *packet, unsigned *ret_n_ready);
 
 ANY_THREAD struct packet *packet_ref(struct packet *packet);
 

@@ -2,10 +2,16 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/fd.h"
 #include "exchange/packet.h"
 
 ON_ENCODE static struct packet *get(struct packet_pool *pool)
@@ -21,6 +27,7 @@ ON_ENCODE static void packet_starts_blank(void **state)
 {
 	struct packet_pool pool = {{NULL}};
 	struct packet *packet;
+	unsigned n_ready;
 
 	(void)state;
 	for (int turn = 0; turn < 2; turn++) {
@@ -31,6 +38,10 @@ ON_ENCODE static void packet_starts_blank(void **state)
 		assert_int_equal(packet->pieces[1].length_bytes, 0);
 		assert_int_equal(packet->sequence, 0);
 		assert_int_equal(packet->captured_ns, 0);
+		assert_int_equal(packet_look(packet, &n_ready), PACKET_GROWING);
+		assert_int_equal(n_ready, 0);
+		packet_piece_ready(packet, 0);
+		packet_end(packet, false);
 		packet->n_pieces = 2;
 		packet->length_bytes = 9;
 		packet->pieces[1].data = (const uint8_t *)"JPEG";
@@ -132,6 +143,161 @@ ON_ENCODE static void pieces_add_up_to_the_picture(void **state)
 	packet_pool_finish(&pool);
 }
 
+static unsigned pieces_to_read(const struct packet *packet, enum packet_state expected)
+{
+	unsigned n_ready;
+
+	assert_int_equal(packet_look(packet, &n_ready), expected);
+	return n_ready;
+}
+
+ON_ENCODE static void pieces_are_read_in_order(void **state)
+{
+	struct packet_pool pool = {{NULL}};
+	struct packet *packet = get(&pool);
+
+	(void)state;
+	packet_piece_ready(packet, 1);
+	assert_int_equal(pieces_to_read(packet, PACKET_GROWING), 0);
+	packet_piece_ready(packet, 0);
+	assert_int_equal(pieces_to_read(packet, PACKET_GROWING), 2);
+	packet_piece_ready(packet, 3);
+	assert_int_equal(pieces_to_read(packet, PACKET_GROWING), 2);
+	packet_end(packet, false);
+	assert_int_equal(pieces_to_read(packet, PACKET_GIVEN_UP), 2);
+	packet_unref(packet);
+
+	packet = get(&pool);
+	packet_compose(packet, PACKET_PIECES_MOST);
+	for (unsigned i = 0; i < PACKET_PIECES_MOST; i++)
+		packet_piece_ready(packet, i);
+	assert_int_equal(pieces_to_read(packet, PACKET_GROWING), PACKET_PIECES_MOST);
+	packet_end(packet, true);
+	assert_int_equal(pieces_to_read(packet, PACKET_WHOLE), PACKET_PIECES_MOST);
+	packet_unref(packet);
+
+	packet = get(&pool);
+	packet_compose(packet, 3);
+	packet_end(packet, true);
+	assert_int_equal(pieces_to_read(packet, PACKET_WHOLE), 3);
+	packet_unref(packet);
+	packet_pool_finish(&pool);
+}
+
+/* Whether the reader was woken since it was last asked. */
+static bool was_woken(struct exchange *ex)
+{
+	struct pollfd fd = {ex->fresh_fd, POLLIN, 0};
+	bool woken = poll(&fd, 1, 0) == 1;
+
+	fd_drain(ex->fresh_fd);
+	return woken;
+}
+
+ON_ENCODE static void a_reader_is_woken_when_it_can_read_more(void **state)
+{
+	struct packet *slots[EXCHANGE_SLOTS] = {NULL}, *packet;
+	struct packet_pool pool = {{NULL}};
+	struct exchange ex;
+
+	(void)state;
+	assert_int_equal(exchange_init(&ex, slots, sizeof slots[0]), 0);
+	packet = get(&pool);
+	packet->exchange = &ex;
+	packet_piece_ready(packet, 1);
+	assert_false(was_woken(&ex));
+	packet_piece_ready(packet, 0);
+	assert_true(was_woken(&ex));
+	packet_piece_ready(packet, 2);
+	assert_true(was_woken(&ex));
+	packet_end(packet, true);
+	assert_true(was_woken(&ex));
+	packet_unref(packet);
+	packet_pool_finish(&pool);
+	exchange_finish(&ex);
+}
+
+/* ---- a reader beside those who encode ---- */
+
+#define ROUNDS  2000
+#define WRITERS 4
+#define PIECES  8
+
+struct growth {
+	struct packet *packet;
+	atomic_uint next; /* piece that nobody has taken on */
+	pthread_barrier_t turn;
+};
+
+static void *write_pieces(void *context)
+{
+	struct growth *growth = context;
+
+	role_take(&role_encode, "w");
+	for (int round = 0; round < ROUNDS; round++) {
+		unsigned piece;
+
+		(void)pthread_barrier_wait(&growth->turn);
+		while ((piece = atomic_fetch_add(&growth->next, 1)) < PIECES) {
+			struct packet_piece *place = &growth->packet->pieces[piece];
+
+			(void)packet_reserve(place, 1);
+			place->memory[0] = (uint8_t)(round + (int)piece);
+			place->data = place->memory;
+			place->length_bytes = 1;
+			packet_piece_ready(growth->packet, piece);
+		}
+		(void)pthread_barrier_wait(&growth->turn);
+	}
+	return NULL;
+}
+
+/* Read each piece once, as soon as it is ready, sleeping in between. */
+static void read_pieces(const struct packet *packet, struct exchange *ex, int round)
+{
+	unsigned n_read = 0, n_ready;
+
+	while (n_read < PIECES) {
+		assert_int_equal(fd_wait(ex->fresh_fd, -1, UINT64_MAX), 1);
+		fd_drain(ex->fresh_fd);
+		(void)packet_look(packet, &n_ready);
+		for (; n_read < n_ready; n_read++) {
+			assert_int_equal(packet->pieces[n_read].length_bytes, 1);
+			assert_int_equal(
+				packet->pieces[n_read].data[0], (uint8_t)(round + (int)n_read));
+		}
+	}
+}
+
+ON_ENCODE static void whoever_encodes_what_is_ready_is_seen_and_waited_for(void **state)
+{
+	struct packet *slots[EXCHANGE_SLOTS] = {NULL};
+	struct packet_pool pool = {{NULL}};
+	struct growth growth;
+	struct exchange ex;
+	pthread_t writers[WRITERS];
+
+	(void)state;
+	assert_int_equal(exchange_init(&ex, slots, sizeof slots[0]), 0);
+	assert_int_equal(pthread_barrier_init(&growth.turn, NULL, WRITERS + 1), 0);
+	for (int i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_create(&writers[i], NULL, write_pieces, &growth), 0);
+	for (int round = 0; round < ROUNDS; round++) {
+		growth.packet = get(&pool);
+		growth.packet->exchange = &ex;
+		atomic_store(&growth.next, 0);
+		(void)pthread_barrier_wait(&growth.turn);
+		read_pieces(growth.packet, &ex, round);
+		(void)pthread_barrier_wait(&growth.turn);
+		packet_unref(growth.packet);
+	}
+	for (int i = 0; i < WRITERS; i++)
+		(void)pthread_join(writers[i], NULL);
+	(void)pthread_barrier_destroy(&growth.turn);
+	packet_pool_finish(&pool);
+	exchange_finish(&ex);
+}
+
 ON_ENCODE static void packet_outlives_its_pool(void **state)
 {
 	struct packet_pool pool = {{NULL}};
@@ -156,6 +322,9 @@ int main(void)
 		cmocka_unit_test(more_than_the_pool_keeps_can_be_held),
 		cmocka_unit_test(reserve_keeps_what_is_there),
 		cmocka_unit_test(pieces_add_up_to_the_picture),
+		cmocka_unit_test(pieces_are_read_in_order),
+		cmocka_unit_test(a_reader_is_woken_when_it_can_read_more),
+		cmocka_unit_test(whoever_encodes_what_is_ready_is_seen_and_waited_for),
 		cmocka_unit_test(packet_outlives_its_pool),
 	};
 
