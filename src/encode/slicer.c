@@ -10,18 +10,26 @@
 /* Two slices of half as many take as long as one: waking a helper costs what they save. */
 #define SLICE_PIXELS_LEAST (320 * 360)
 
+/*
+ * While later slices are encoded the first are on their way. More than these would hardly be there
+ * earlier, and cost every viewer a write each.
+ */
+#define SLICES_PIECEMEAL 8
+
 /* A slice for each thread, a piece for each slice. */
 #define SLICES_MOST WORKERS_THREADS_MOST
 static_assert(SLICES_MOST <= PACKET_PIECES_MOST, "every slice is a piece");
+static_assert(SLICES_PIECEMEAL <= SLICES_MOST, "every slice has an encoder");
 
 struct slicer {
 	/* constant */
 	struct jpeg_config config;
 	struct job *job;
-	struct jpeg_encoder *encoders[SLICES_MOST]; /* one a slice */
-	unsigned n_encoders;
+	unsigned n_threads;
 
 	/* encode */
+	struct jpeg_encoder *encoders[SLICES_MOST]; /* one a slice */
+	unsigned n_encoders;
 	struct choice choice;
 	uint64_t choice_pixels; /* of the frames that it is about */
 
@@ -38,22 +46,35 @@ ON_ENCODE static void encode_slice(void *context, unsigned slice)
 
 	slicer->errors[slice] = jpeg_encode_slice(slicer->encoders[slice], slicer->frame,
 		&slicer->cut, slice, &slicer->packet->pieces[slice]);
+	if (!slicer->errors[slice])
+		packet_piece_ready(slicer->packet, slice);
+}
+
+/* Have n encoders, if there is memory. */
+ANY_THREAD static int provide_encoders(struct slicer *slicer, unsigned n)
+{
+	while (slicer->n_encoders < n) {
+		int err = jpeg_encoder_create(
+			&slicer->config, &slicer->encoders[slicer->n_encoders]);
+
+		if (err < 0)
+			return err;
+		slicer->n_encoders++;
+	}
+	return 0;
 }
 
 int slicer_create(
 	const struct jpeg_config *config, struct workers *workers, struct slicer **ret_slicer)
 {
 	struct slicer *slicer = calloc(1, sizeof *slicer);
-	unsigned n_threads = workers_n_threads(workers);
-	int err = 0;
+	int err;
 
 	if (!slicer)
 		return -ENOMEM;
 	slicer->config = *config;
-	while (!err && slicer->n_encoders < n_threads) {
-		err = jpeg_encoder_create(config, &slicer->encoders[slicer->n_encoders]);
-		slicer->n_encoders += !err;
-	}
+	slicer->n_threads = workers_n_threads(workers);
+	err = provide_encoders(slicer, slicer->n_threads);
 	if (err < 0) {
 		slicer_destroy(slicer);
 		return err;
@@ -93,15 +114,33 @@ int slicer_encode_in(
 	return 0;
 }
 
+/* Into how many slices a frame may be cut, so many at most. */
+ON_ENCODE static unsigned limit_slices(const struct frame *frame, unsigned most)
+{
+	uint64_t n_slices = (uint64_t)frame->width * frame->height / SLICE_PIXELS_LEAST;
+
+	if (n_slices > most)
+		return most;
+	return n_slices ? (unsigned)n_slices : 1;
+}
+
+int slicer_encode_piecemeal(struct slicer *slicer, const struct frame *frame, struct packet *packet)
+{
+	unsigned n_slices = slicer->n_threads > SLICES_PIECEMEAL ? slicer->n_threads
+								 : SLICES_PIECEMEAL;
+
+	/* With fewer encoders it is fewer pieces. */
+	(void)provide_encoders(slicer, n_slices);
+	return slicer_encode_in(slicer, frame, limit_slices(frame, n_slices), packet);
+}
+
 int slicer_encode(struct slicer *slicer, const struct frame *frame, struct packet *packet)
 {
 	uint64_t pixels = (uint64_t)frame->width * frame->height, begin_ns = clock_now_ns();
-	uint64_t n_slices = pixels / SLICE_PIXELS_LEAST;
+	unsigned n_slices = limit_slices(frame, slicer->n_threads);
 	bool sliced;
 	int err;
 
-	if (n_slices > slicer->n_encoders)
-		n_slices = slicer->n_encoders;
 	if (n_slices < 2)
 		return slicer_encode_in(slicer, frame, 1, packet);
 
@@ -109,7 +148,7 @@ int slicer_encode(struct slicer *slicer, const struct frame *frame, struct packe
 		slicer->choice = (struct choice){0};
 	slicer->choice_pixels = pixels;
 	sliced = choice_next(&slicer->choice);
-	err = slicer_encode_in(slicer, frame, sliced ? (unsigned)n_slices : 1, packet);
+	err = slicer_encode_in(slicer, frame, sliced ? n_slices : 1, packet);
 	if (!err)
 		choice_learn(&slicer->choice, sliced, clock_now_ns() - begin_ns);
 	return err;

@@ -35,6 +35,13 @@ ON_MAIN void slicer_destroy(struct slicer *slicer);
 ON_ENCODE int slicer_encode(
 	struct slicer *slicer, const struct frame *frame, struct packet *packet);
 
+/*
+ * As slicer_encode(), but in as many slices as let the first be ready long before the last; each
+ * becomes ready in the packet as soon as it is.
+ */
+ON_ENCODE int slicer_encode_piecemeal(
+	struct slicer *slicer, const struct frame *frame, struct packet *packet);
+
 /* As slicer_encode(), but in n_slices (at least 1), or as many as threads and rows allow. */
 ON_ENCODE int slicer_encode_in(
 	struct slicer *slicer, const struct frame *frame, unsigned n_slices, struct packet *packet);

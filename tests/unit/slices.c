@@ -435,6 +435,38 @@ ON_ENCODE static void an_error_in_any_slice_costs_one_frame(void **state)
 	free_rig(&rig);
 }
 
+ON_ENCODE static void slices_are_ready_when_they_are_encoded(void **state)
+{
+	struct frame frame = make_frame(
+		V4L2_PIX_FMT_YUYV, (struct size){1280, 720}, FRAME_FULL_RANGE);
+	struct rig rig = make_rig(1);
+	struct packet whole = {0}, pieces = {0}, broken = {0};
+	unsigned n_ready;
+
+	(void)state;
+	assert_int_equal(slicer_encode_in(rig.slicer, &frame, 1, &whole), 0);
+	assert_int_equal(slicer_encode_piecemeal(rig.slicer, &frame, &pieces), 0);
+	assert_int_equal(pieces.n_pieces, 8);
+	assert_int_equal(packet_look(&pieces, &n_ready), PACKET_GROWING);
+	assert_int_equal(n_ready, 8);
+	assert_same_pixels(&pieces, &whole);
+
+	/* The third slice fails; one has 6 rows of the 45. */
+	atomic_store(&good_calls, 2 * 6);
+	assert_int_equal(slicer_encode_piecemeal(rig.slicer, &frame, &broken), -EIO);
+	atomic_store(&good_calls, INT32_MAX);
+	assert_int_equal(packet_look(&broken, &n_ready), PACKET_GROWING);
+	assert_int_equal(n_ready, 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_memory_equal(broken.pieces[i].data, pieces.pieces[i].data,
+			pieces.pieces[i].length_bytes);
+	free_pieces(&whole);
+	free_pieces(&pieces);
+	free_pieces(&broken);
+	free_frame(&frame);
+	free_rig(&rig);
+}
+
 /* ---- the slicer's choice ---- */
 
 /* The most pieces that a camera's pictures of this size come in. */
@@ -508,6 +540,7 @@ int main(void)
 		cmocka_unit_test(threads_make_the_same_picture),
 		cmocka_unit_test(slices_reuse_their_memory),
 		cmocka_unit_test(an_error_in_any_slice_costs_one_frame),
+		cmocka_unit_test(slices_are_ready_when_they_are_encoded),
 		cmocka_unit_test(large_frames_are_sliced_small_ones_not),
 		cmocka_unit_test(impossible_frames_are_refused),
 		cmocka_unit_test(quality_is_1_to_100),
