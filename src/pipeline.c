@@ -366,23 +366,23 @@ ON_ENCODE static int copy_jpeg(struct pipeline *p, const struct frame *frame, st
 	return err;
 }
 
+ON_ENCODE static bool is_compressed(const struct frame *frame)
+{
+	return frame->fourcc == V4L2_PIX_FMT_MJPEG || frame->fourcc == V4L2_PIX_FMT_JPEG;
+}
+
 /* Make the packet of one frame. Returns 0 or a negative errno, counted. */
 ON_ENCODE static int encode_frame(
-	struct pipeline *p, const struct frame *frame, struct packet *packet)
+	struct pipeline *p, const struct frame *frame, struct packet *packet, bool piecemeal)
 {
-	bool compressed = frame->fourcc == V4L2_PIX_FMT_MJPEG || frame->fourcc == V4L2_PIX_FMT_JPEG;
-	int err;
+	int err = dmabuf_begin_read(frame);
 
-	packet->sequence = frame->sequence;
-	packet->captured_ns = frame->captured_ns;
-	packet->dequeued_ns = frame->dequeued_ns;
-	packet->encode_begin_ns = clock_now_ns();
-
-	err = dmabuf_begin_read(frame);
 	if (err < 0)
 		goto count;
-	if (compressed)
+	if (is_compressed(frame))
 		err = copy_jpeg(p, frame, packet);
+	else if (piecemeal)
+		err = slicer_encode_piecemeal(p->slicer, frame, packet);
 	else
 		err = slicer_encode(p->slicer, frame, packet);
 	(void)dmabuf_end_read(frame); /* only reads happened; nothing to flush */
@@ -393,10 +393,27 @@ count:
 	return err;
 }
 
-/* Encode and publish; a frame that cannot be is dropped, counted and, now and then, logged. */
+/* The server's exchange takes a reference of its own. */
+ON_ENCODE static void publish_packet(struct pipeline *p, struct packet *packet)
+{
+	struct packet **slot = exchange_slot(&p->packets);
+
+	*slot = packet_ref(packet);
+	slot = exchange_publish(&p->packets);
+	if (exchange_has_replaced(&p->packets))
+		stat_add(&p->stats.dropped_server_busy, 1);
+	packet_unref(*slot);
+	*slot = NULL;
+}
+
+/*
+ * Encode and publish; a frame that cannot be is dropped, counted and, now and then, logged. When
+ * somebody takes it piece by piece it is published first.
+ */
 ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame *frame)
 {
-	struct packet **slot, *packet;
+	bool piecemeal = demand_is_piecemeal(&p->demand) && !is_compressed(frame);
+	struct packet *packet;
 	unsigned suppressed;
 	int err = packet_pool_get(&p->pool, &packet);
 
@@ -404,23 +421,24 @@ ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame 
 		stat_add(&p->stats.dropped_encode, 1);
 		return;
 	}
-	err = encode_frame(p, frame, packet);
-	if (err < 0) {
-		packet_unref(packet);
-		if (log_allowed(&p->bad_frames, 10 * NS_PER_S, &suppressed))
-			log_warning(p->room, "frame %u dropped: %s (and %u more before it)",
-				frame->sequence,
-				err == -EBADMSG ? "the camera's JPEG is broken" : strerror(-err),
-				suppressed);
-		return;
+	packet->sequence = frame->sequence;
+	packet->captured_ns = frame->captured_ns;
+	packet->dequeued_ns = frame->dequeued_ns;
+	packet->encode_begin_ns = clock_now_ns();
+	if (piecemeal) {
+		packet->exchange = &p->packets;
+		publish_packet(p, packet);
 	}
-	slot = exchange_slot(&p->packets);
-	*slot = packet;
-	slot = exchange_publish(&p->packets);
-	if (exchange_has_replaced(&p->packets))
-		stat_add(&p->stats.dropped_server_busy, 1);
-	packet_unref(*slot);
-	*slot = NULL;
+	err = encode_frame(p, frame, packet, piecemeal);
+	packet_end(packet, !err);
+	if (!err && !piecemeal)
+		publish_packet(p, packet);
+	packet_unref(packet);
+	if (err < 0 && log_allowed(&p->bad_frames, 10 * NS_PER_S, &suppressed))
+		log_warning(p->room, "frame %u dropped: %s (and %u more before it)",
+			frame->sequence,
+			err == -EBADMSG ? "the camera's JPEG is broken" : strerror(-err),
+			suppressed);
 }
 
 static void *encode_loop(void *context)

@@ -15,13 +15,15 @@
 
 struct demand {
 	atomic_uint wanted;
-	int event_fd; /* readable when demand rose from nothing; encode drains it */
+	atomic_uint piecemeal; /* of those, who take a picture's pieces while it is encoded */
+	int event_fd;          /* readable when demand rose from nothing; encode drains it */
 };
 
 /* 0, or a negative errno when no eventfd can be had. */
 ANY_THREAD static inline int demand_init(struct demand *demand)
 {
 	atomic_init(&demand->wanted, 0);
+	atomic_init(&demand->piecemeal, 0);
 	demand->event_fd = fd_event();
 	return demand->event_fd < 0 ? demand->event_fd : 0;
 }
@@ -42,6 +44,21 @@ ON_SERVER static inline void demand_add(struct demand *demand)
 ON_SERVER static inline void demand_drop(struct demand *demand)
 {
 	atomic_fetch_sub_explicit(&demand->wanted, 1, memory_order_relaxed);
+}
+
+/* One more, or one less, takes pieces as they come. */
+ON_SERVER static inline void demand_set_piecemeal(struct demand *demand, bool more)
+{
+	/* Relaxed: seen late, it concerns a later picture. */
+	if (more)
+		atomic_fetch_add_explicit(&demand->piecemeal, 1, memory_order_relaxed);
+	else
+		atomic_fetch_sub_explicit(&demand->piecemeal, 1, memory_order_relaxed);
+}
+
+ANY_THREAD static inline bool demand_is_piecemeal(const struct demand *demand)
+{
+	return atomic_load_explicit(&demand->piecemeal, memory_order_relaxed) > 0;
 }
 
 ANY_THREAD static inline bool demand_exists(const struct demand *demand)

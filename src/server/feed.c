@@ -29,12 +29,16 @@ void meter_update(struct meter *meter, uint64_t count, uint64_t now_ns)
 	meter->at_ns = now_ns;
 }
 
-ON_SERVER static void publish(struct feed *feed, struct packet *packet)
+/* The growing part is whole. */
+ON_SERVER static void publish(struct feed *feed)
 {
+	const struct packet *packet = feed->growing->packet;
 	uint64_t now_ns;
 
 	part_unref(feed->newest);
-	feed->newest = part_create(packet, ++feed->serial);
+	feed->newest = feed->growing;
+	feed->growing = NULL;
+	part_complete(feed->newest);
 	now_ns = feed->newest->published_ns;
 	histogram_record_span(&feed->encode_to_publish, packet->encode_end_ns, now_ns);
 	stage_update(&feed->capture_to_dequeue, packet->captured_ns, packet->dequeued_ns);
@@ -42,8 +46,24 @@ ON_SERVER static void publish(struct feed *feed, struct packet *packet)
 	stage_update(&feed->encode, packet->encode_begin_ns, packet->encode_end_ns);
 	stage_update(&feed->publish, packet->encode_end_ns, now_ns);
 	stage_update(&feed->total, packet->captured_ns, now_ns);
-	streams_publish(feed);
-	snapshots_publish(feed);
+}
+
+/* See whether what was growing has ended. */
+ON_SERVER static void settle(struct feed *feed)
+{
+	unsigned n_ready;
+
+	switch (packet_look(feed->growing->packet, &n_ready)) {
+	case PACKET_GROWING:
+		break;
+	case PACKET_WHOLE:
+		publish(feed);
+		break;
+	case PACKET_GIVEN_UP:
+		part_unref(feed->growing);
+		feed->growing = NULL;
+		break;
+	}
 }
 
 ON_SERVER static void on_fresh(h2o_socket_t *socket, const char *err)
@@ -53,8 +73,16 @@ ON_SERVER static void on_fresh(h2o_socket_t *socket, const char *err)
 
 	(void)err; /* an eventfd has no errors to tell */
 	fd_drain(h2o_socket_get_fd(socket));
-	if (exchange_take(feed->camera.packets, &slot) && *(struct packet **)slot)
-		publish(feed, *(struct packet **)slot);
+	if (exchange_take(feed->camera.packets, &slot) && *(struct packet **)slot) {
+		/* The one before has ended, for the encoder has begun another. */
+		if (feed->growing)
+			settle(feed);
+		feed->growing = part_create(*(struct packet **)slot, ++feed->serial);
+	}
+	if (feed->growing)
+		settle(feed);
+	streams_publish(feed);
+	snapshots_publish(feed);
 }
 
 ON_SERVER static void on_status(h2o_socket_t *socket, const char *err)
@@ -91,7 +119,8 @@ void feed_end(struct feed *feed)
 	h2o_socket_close(feed->fresh);
 	h2o_socket_close(feed->status_fresh);
 	part_unref(feed->newest);
-	feed->newest = NULL;
+	part_unref(feed->growing);
+	feed->newest = feed->growing = NULL;
 }
 
 void feed_tick(struct feed *feed, uint64_t now_ns)

@@ -33,6 +33,7 @@ struct gate_view gate_look(int fd)
 		.window_bytes = info.tcpi_snd_wnd,
 		.outstanding_bytes = (uint32_t)outstanding,
 		.round_trip_ns = info.tcpi_min_rtt * NS_PER_US,
+		.bytes_per_s = info.tcpi_delivery_rate,
 	};
 }
 

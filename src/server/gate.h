@@ -26,6 +26,7 @@ struct gate_view {
 	uint32_t window_bytes;      /* that the peer granted with its last acknowledgement */
 	uint32_t outstanding_bytes; /* that we sent, or are to send, and it has not acknowledged */
 	uint64_t round_trip_ns;     /* the shortest seen */
+	uint64_t bytes_per_s;       /* that it lately took; 0 before it took any */
 };
 
 ANY_THREAD struct gate_view gate_look(int fd);

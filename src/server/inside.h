@@ -51,8 +51,9 @@ struct feed {
 
 	/* server thread */
 	h2o_socket_t *fresh;
-	struct part *newest; /* NULL before the first */
-	uint64_t serial;     /* of the newest part */
+	struct part *newest;  /* that is whole; NULL before the first */
+	struct part *growing; /* that comes after it, or NULL */
+	uint64_t serial;      /* of the newer of them */
 	h2o_socket_t *status_fresh;
 	const struct camera_status *status; /* NULL before the first; the exchange's slot */
 	uint64_t status_serial;             /* counts statuses from 1, which is none */
@@ -154,7 +155,7 @@ ON_SERVER void stream_serve(struct feed *feed, h2o_req_t *req, const struct requ
 /* Take what a live stream's viewer tells, and answer. */
 ON_SERVER void stream_take_report(struct feed *feed, h2o_req_t *req, const struct request *request);
 
-/* A new part or status has come: send it to every stream that is not sending. */
+/* A new part or status has come, or more of a part: send it to every stream that is not sending. */
 ON_SERVER void streams_publish(struct feed *feed);
 
 /*

@@ -12,6 +12,9 @@
  *   JPEG CRLF --boundary CRLF Content-Type CRLF CRLF
  * Either way the boundary that ends a picture leaves with it. Live streams have the same parts, each
  * as a record; their headers are the stream's own.
+ *
+ * A part whose packet grows can be laid out as far as it is ready in the early layout. The others,
+ * and the picture alone, are for parts that are whole.
  */
 #ifndef FANLIGHT_SERVER_PART_H
 #define FANLIGHT_SERVER_PART_H
@@ -28,6 +31,8 @@
 #define PART_HEADER_BYTES 128
 #define PART_IOVECS       (PACKET_PIECES_MOST + 2)
 
+#define PART_DONE (PACKET_PIECES_MOST + 1)
+
 enum part_layout { PART_CLASSIC, PART_EARLY, PART_LIVE };
 
 struct part {
@@ -37,12 +42,22 @@ struct part {
 	uint64_t published_ns; /* CLOCK_MONOTONIC, when the server had it */
 	bool begun;            /* the first send of it has */
 	char timestamp[32];    /* wall clock of the capture, seconds.microseconds */
+	/* once it is whole */
 	char header[PART_HEADER_BYTES];
 	size_t header_bytes;
 };
 
-/* Make the part of a packet, with one reference for the caller; takes its own to the packet. */
+/*
+ * Make the part of a packet, which may be growing, with one reference for the caller; takes its own
+ * to the packet.
+ */
 ON_SERVER struct part *part_create(struct packet *packet, uint64_t serial);
+
+/* The packet is whole: now it counts as published. To be called before it is laid out whole. */
+ON_SERVER void part_complete(struct part *part);
+
+/* Whether laying it out would give something. */
+ANY_THREAD bool part_has_begun(const struct part *part);
 
 ON_SERVER struct part *part_ref(struct part *part);
 
@@ -58,10 +73,12 @@ ON_SERVER size_t part_lay_out_picture(
 	const struct part *part, h2o_iovec_t bufs[PACKET_PIECES_MOST]);
 
 /*
- * Lay the part out into bufs; returns how many of them, at most PART_IOVECS. The first of a classic
- * or live one is its header, for the caller to replace, or to fill in for a live one.
+ * Lay out into bufs what is ready of a part and was not yet; returns how many of them, at most
+ * PART_IOVECS. *done says how far it has come: 0 at first, PART_DONE when that was the last of it.
+ * The first of a classic or live one is its header, for the caller to replace, or to fill in for a
+ * live one.
  */
-ON_SERVER size_t part_lay_out(
-	const struct part *part, enum part_layout layout, h2o_iovec_t bufs[PART_IOVECS]);
+ON_SERVER size_t part_lay_out(const struct part *part, enum part_layout layout, unsigned *done,
+	h2o_iovec_t bufs[PART_IOVECS]);
 
 #endif

@@ -5,6 +5,9 @@
  * is much queued in its kernel: while the gate says so, an idle stream passes parts over. Nor, where
  * the viewer reports what it has drawn, anywhere else: its flight says so.
  *
+ * Where a link is slow a picture in the early layout is sent while it is encoded: each send takes
+ * what is ready of it, and in between the stream is idle, with its part.
+ *
  * libh2o reads what it was given until it calls proceed or disposes of the request, so a stream
  * holds its part that long. The request's pool disposes of the stream, whatever ended it.
  */
@@ -21,6 +24,12 @@
  * that a reader who nearly keeps up gets all that it can take; gates are shut for slow ones only.
  */
 #define GATE_RECHECK_MS 10
+
+/*
+ * A picture that takes this long to transfer begins before it is whole. It costs a write for each
+ * piece instead of one; on a fast link there is nothing to win by that.
+ */
+#define PIECEMEAL_NS (2 * NS_PER_MS)
 
 /* ustreamer's headers of a part; its times are seconds of CLOCK_MONOTONIC. */
 ON_SERVER static h2o_iovec_t format_extra_header(struct stream *stream, const struct part *part)
@@ -67,13 +76,42 @@ ON_SERVER static void look_again(struct stream *stream)
 		h2o_timeout_link(server->context.loop, &server->gate_recheck, &stream->recheck);
 }
 
+/* Whether parts are worth to be sent while they grow, as the link is. */
+ON_SERVER static bool is_link_slow(const struct stream *stream, const struct gate_view *view)
+{
+	const struct part *newest = stream->feed->newest;
+
+	return newest && view->bytes_per_s &&
+	       newest->packet->length_bytes * NS_PER_S / view->bytes_per_s > PIECEMEAL_NS;
+}
+
+ON_SERVER static void set_piecemeal(struct stream *stream, bool piecemeal)
+{
+	if (piecemeal != stream->piecemeal)
+		demand_set_piecemeal(stream->feed->camera.demand, piecemeal);
+	stream->piecemeal = piecemeal;
+}
+
+/* Ask the kernel whether a part may start at now_ns. */
+ON_SERVER static bool has_room(struct stream *stream, uint64_t now_ns)
+{
+	struct gate_view view = gate_look(fd_of(stream));
+
+	set_piecemeal(stream, stream->layout == PART_EARLY && is_link_slow(stream, &view));
+	return gate_is_open(&stream->gate, view, now_ns);
+}
+
 /* The part to send now, or NULL. */
 ON_SERVER static struct part *choose_part(struct stream *stream)
 {
-	struct part *newest = stream->feed->newest;
+	struct feed *feed = stream->feed;
+	struct part *newest = feed->newest;
 	uint64_t captured_ns, passed;
 
-	if (!newest || newest->serial == stream->seen)
+	if (stream->piecemeal && feed->growing && part_has_begun(feed->growing))
+		newest = feed->growing;
+	/* One that it began was perhaps given up since, and an older one is the newest again. */
+	if (!newest || newest->serial <= stream->seen)
 		return NULL;
 	captured_ns = newest->packet->captured_ns;
 	if (pace_is_due(&stream->pace, captured_ns)) {
@@ -83,7 +121,7 @@ ON_SERVER static struct part *choose_part(struct stream *stream)
 		if (stream->live && !flight_has_room(&stream->live->flight, captured_ns, now_ns))
 			return NULL;
 		/* It reckons from the last that it let through, so only what will be sent asks. */
-		if (!gate_is_open(&stream->gate, gate_look(fd_of(stream)), now_ns)) {
+		if (!has_room(stream, now_ns)) {
 			look_again(stream);
 			return NULL;
 		}
@@ -135,11 +173,11 @@ ON_SERVER static h2o_iovec_t lay_out_opening(struct stream *stream)
 	return begun ? (h2o_iovec_t){NULL, 0} : part_opening(stream->layout);
 }
 
-/* Lay a part out, with a header of the stream's own if it needs one. */
-ON_SERVER static size_t lay_out_part(
-	struct stream *stream, const struct part *part, h2o_iovec_t bufs[PART_IOVECS])
+/* Lay out what is ready of the part, with a header of the stream's own if it needs one. */
+ON_SERVER static size_t lay_out_part(struct stream *stream, h2o_iovec_t bufs[PART_IOVECS])
 {
-	size_t n = part_lay_out(part, stream->layout, bufs);
+	const struct part *part = stream->part;
+	size_t n = part_lay_out(part, stream->layout, &stream->part_done, bufs);
 
 	if (stream->live) {
 		live_send_picture(stream->live, part, stream->header);
@@ -150,20 +188,30 @@ ON_SERVER static size_t lay_out_part(
 	return n;
 }
 
+/* Choose a part and begin with it. */
+ON_SERVER static void begin_part(struct stream *stream)
+{
+	struct part *part = choose_part(stream);
+
+	if (!part)
+		return;
+	stream->part = part_ref(part);
+	stream->part_done = 0;
+	note_send(stream->feed, part);
+}
+
 /* Send what there is to send; the stream is idle. */
 ON_SERVER static void send_next(struct stream *stream)
 {
 	h2o_iovec_t bufs[1 + PART_IOVECS];
-	struct part *part = choose_part(stream);
 	size_t n = 0;
 
+	if (!stream->part)
+		begin_part(stream);
 	bufs[n] = lay_out_opening(stream);
 	n += bufs[n].len > 0;
-	if (part) {
-		stream->part = part_ref(part);
-		note_send(stream->feed, part);
-		n += lay_out_part(stream, part, bufs + n);
-	}
+	if (stream->part)
+		n += lay_out_part(stream, bufs + n);
 	if (!n)
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -180,10 +228,11 @@ ON_SERVER static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 	struct stream *stream = (struct stream *)generator;
 
 	(void)req;
-	if (stream->part)
+	if (stream->part && stream->part_done == PART_DONE) {
 		note_sent(stream);
-	part_unref(stream->part);
-	stream->part = NULL;
+		part_unref(stream->part);
+		stream->part = NULL;
+	}
 	if (stream->live)
 		live_forget_notice(stream->live);
 	stream->sending = false;
@@ -209,6 +258,7 @@ ON_SERVER static void dispose_stream(void *memory)
 	h2o_linklist_unlink(&stream->link);
 	part_unref(stream->part);
 	live_finish(stream->live);
+	set_piecemeal(stream, false);
 	demand_drop(stream->feed->camera.demand);
 }
 
@@ -279,7 +329,7 @@ ON_SERVER static struct stream *create_stream(
 		.live = request->route == ROUTE_LIVE ? live_create(req) : NULL,
 		.extra_headers = request->extra_headers,
 		/* The newest may be sent; what was before is not missed. */
-		.seen = feed->newest ? feed->serial - 1 : 0,
+		.seen = feed->newest ? feed->newest->serial - 1 : 0,
 		.rate = {.at_ns = clock_now_ns()},
 		.recheck = {.cb = on_recheck},
 	};

@@ -25,7 +25,9 @@ struct stream {
 
 	bool begun;   /* a multipart stream's opening boundary has been sent */
 	bool sending; /* from h2o_send() until the kernel has taken it; for ever after the last */
-	struct part *part; /* being sent */
+	struct part *part; /* being sent, or waited for the rest of */
+	unsigned part_done;
+	bool piecemeal; /* its parts are sent as they grow */
 	struct stall stall;
 	uint64_t seen;    /* serial of the newest part that was sent or passed over */
 	char header[640]; /* of the part being sent, when the shared one does not do */
