@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "commands.h"
 #include "pipeline.h"
 #include "settings.h"
 
@@ -250,6 +251,8 @@ int main(int argc, char **argv)
 
 	role_take(&role_main, NULL);
 	release_signals(); /* until something runs that wants an orderly end */
+	if (command_run(argc, argv, &code))
+		return code;
 	if (settings_load(argc, argv, &program.settings, &action, stderr) < 0)
 		return EXIT_FAILURE;
 	log_init(program.settings.log_level);

@@ -8,6 +8,7 @@
  *                           it, with the help of the workers, and publish the packet.
  *   workers (a few)       : encode slices of any camera's frame (encode/workers.c).
  *   server  (one):          turn libh2o's loop.
+ *   login   (one):          compare a password with its hash for the server, which takes a while.
  *
  * Two exchanges join them, frames and packets; a third carries the camera's status to the server.
  * Downstream starts first, upstream stops first.
@@ -486,23 +487,39 @@ static void *server_loop(void *context)
 	return NULL;
 }
 
+static void *login_loop(void *context)
+{
+	struct server_thread *thread = context;
+
+	role_take(&role_login, NULL);
+	while (server_login_turn(thread->server))
+		;
+	return NULL;
+}
+
 int server_thread_start(struct server_thread *thread, struct server *server)
 {
 	int err;
 
 	thread->server = server;
-	err = -pthread_create(&thread->thread, NULL, server_loop, thread);
+	err = -pthread_create(&thread->login_thread, NULL, login_loop, thread);
+	thread->login_running = !err;
+	if (!err)
+		err = -pthread_create(&thread->thread, NULL, server_loop, thread);
 	thread->running = !err;
 	return err;
 }
 
 void server_thread_stop(struct server_thread *thread)
 {
-	if (!thread->running)
+	if (!thread->login_running)
 		return;
 	server_stop(thread->server);
-	(void)pthread_join(thread->thread, NULL); /* it is ours and joined once */
-	thread->running = false;
+	/* Joins cannot fail: the threads are ours and joined once. */
+	if (thread->running)
+		(void)pthread_join(thread->thread, NULL);
+	(void)pthread_join(thread->login_thread, NULL);
+	thread->running = thread->login_running = false;
 }
 
 /* ---- main ---- */

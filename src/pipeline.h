@@ -38,11 +38,11 @@ ON_MAIN void pipeline_stop(struct pipeline *pipeline);
 /* Free it, stopped. NULL is ignored. */
 ON_MAIN void pipeline_destroy(struct pipeline *pipeline);
 
-/* The server's thread: start it on a created server; stop and join it. */
+/* The server's threads: start them on a created server; stop and join them. */
 struct server_thread {
 	struct server *server;
-	pthread_t thread;
-	bool running;
+	pthread_t thread, login_thread;
+	bool running, login_running;
 };
 ON_MAIN int server_thread_start(struct server_thread *thread, struct server *server);
 ON_MAIN void server_thread_stop(struct server_thread *thread);

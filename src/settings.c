@@ -408,6 +408,13 @@ static const char *const log_levels[] = {
 	NULL,
 };
 
+static const char *const cleartext_logins[] = {
+	[CLEARTEXT_LOGINS_NEVER] = "never",
+	[CLEARTEXT_LOGINS_LOOPBACK] = "loopback",
+	[CLEARTEXT_LOGINS_ALWAYS] = "always",
+	NULL,
+};
+
 static const char *const chromas[] = {
 	[JPEG_CHROMA_420] = "420",
 	[JPEG_CHROMA_422] = "422",
@@ -431,7 +438,7 @@ static const struct setting settings_table[] = {
 	{"key", SERVER(server.key), parse_text, print_text,
 		"PATH", "its PEM private key", NULL},
 	{"state-dir", SERVER(server.state_dir), parse_directory, print_text,
-		"PATH", "where the self-signed certificate is kept", "the path of a directory"},
+		"PATH", NULL, "the path of a directory"},
 	{"stall-timeout", SERVER(server.limits.stall_timeout_s), parse_count, print_count,
 		"SECONDS", NULL, "a whole number from 1 to 3600", .most = 3600},
 	{"target-age", SERVER(server.target_age_ms), parse_count, print_count,
@@ -451,6 +458,12 @@ static const struct setting settings_table[] = {
 	{"max-requests-per-second", SERVER(server.limits.requests_per_second),
 		parse_count, print_count,
 		"N", NULL, "a whole number from 1 to 10000", .most = 10000},
+	{"accounts", SERVER(server.accounts), parse_text, print_text,
+		"PATH", "who may watch; see fanlight passwd", NULL},
+	{"cleartext-logins", SERVER(server.cleartext_logins), parse_word, print_word,
+		"never|loopback|always", NULL, "never, loopback or always", cleartext_logins},
+	{"hosts", SERVER(server.hosts), parse_text, print_text, "NAME,...", NULL, NULL},
+	{"origins", SERVER(server.origins), parse_text, print_text, "URL,...", NULL, NULL},
 	{"log-level", SERVER(log_level), parse_word, print_word,
 		"LEVEL", "error, warning, info or debug",
 		"error, warning, info or debug", log_levels},
@@ -908,6 +921,7 @@ ON_MAIN static int apply_defaults(struct loader *loader)
 		{"max-streams", "128"},
 		{"max-streams-per-connection", "32"},
 		{"max-requests-per-second", "250"},
+		{"cleartext-logins", "loopback"},
 		{"log-level", "info"},
 		{"source", "auto"},
 		{"quality", "80"},

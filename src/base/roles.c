@@ -8,6 +8,7 @@ struct thread_role role_main = {"main"};
 struct thread_role role_capture = {"capture"};
 struct thread_role role_encode = {"encode"};
 struct thread_role role_server = {"server"};
+struct thread_role role_login = {"login"};
 
 void role_take(struct thread_role *role, const char *detail)
 {

@@ -38,13 +38,14 @@ struct connection {
 	h2o_linklist_t link;
 	struct connections *connections;
 	h2o_socket_t *socket;
-	uint8_t address[16];   /* as IPv6 writes it; of IPv6 itself the first half */
-	uint64_t acked_bytes;  /* that the client's kernel has accepted */
-	uint64_t accepting_ns; /* since when nothing was due, or that last changed */
-	uint64_t quiet_ns;     /* since when there is no whole request */
-	uint64_t rate_used_ns; /* the time up to which its rate is used up */
-	size_t n_requests;     /* whole ones that are open */
-	size_t n_blocks;       /* of headers, of those and others */
+	uint8_t address
+		[CONNECTION_ADDRESS_BYTES]; /* as IPv6 writes it; of IPv6 itself the first half */
+	uint64_t acked_bytes;               /* that the client's kernel has accepted */
+	uint64_t accepting_ns;              /* since when nothing was due, or that last changed */
+	uint64_t quiet_ns;                  /* since when there is no whole request */
+	uint64_t rate_used_ns;              /* the time up to which its rate is used up */
+	size_t n_requests;                  /* whole ones that are open */
+	size_t n_blocks;                    /* of headers, of those and others */
 	size_t n_streams;
 	size_t header_bytes;
 	bool is_cut_off;
@@ -80,6 +81,7 @@ static const struct {
 	[LIMIT_REQUEST_TIME] = {"request-timeout",
 		"was cut off: it sent no whole request within request-timeout"},
 	[LIMIT_STALL] = {"stall-timeout", "was cut off: it took nothing for stall-timeout"},
+	[LIMIT_LOGINS] = {"logins", "was refused: its name and password or its token is wrong"},
 };
 
 const char *connections_limit_name(enum limit limit)
@@ -125,6 +127,32 @@ ON_SERVER static void note(struct connections *connections, enum limit limit, h2
 			limit_texts[limit].what, suppressed);
 }
 
+void connections_note(h2o_req_t *req, enum limit limit)
+{
+	struct connection *connection = of_request(req);
+
+	note(connection->connections, limit, connection->socket);
+}
+
+const uint8_t *connections_address(h2o_req_t *req)
+{
+	return of_request(req)->address;
+}
+
+bool connections_is_local(h2o_req_t *req)
+{
+	static const uint8_t v4[CONNECTION_ADDRESS_BYTES - 4];
+	const uint8_t *address = of_request(req)->address;
+
+	/* Of ::1 the first half is all that is kept, and no other network begins so. */
+	return !memcmp(address, v4, sizeof v4) && (!address[12] || address[12] == 127);
+}
+
+bool connections_is_encrypted(h2o_req_t *req)
+{
+	return of_request(req)->socket->ssl;
+}
+
 /* ---- who is let in ---- */
 
 void connections_allow_files(const struct server_limits *limits)
@@ -152,12 +180,13 @@ ON_SERVER static bool is_in_reserve(int fd)
 }
 
 /* Whoever has an IPv6 address has a network of them. */
-ON_SERVER static void read_address(h2o_socket_t *socket, uint8_t ret_address[16])
+ON_SERVER static void read_address(
+	h2o_socket_t *socket, uint8_t ret_address[CONNECTION_ADDRESS_BYTES])
 {
 	struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
 	const struct in6_addr *v6 = &((struct sockaddr_in6 *)&storage)->sin6_addr;
 
-	memset(ret_address, 0, 16);
+	memset(ret_address, 0, CONNECTION_ADDRESS_BYTES);
 	if (!h2o_socket_getpeername(socket, (struct sockaddr *)&storage))
 		return;
 	if (storage.ss_family == AF_INET)
@@ -169,19 +198,19 @@ ON_SERVER static void read_address(h2o_socket_t *socket, uint8_t ret_address[16]
 }
 
 ON_SERVER static size_t count_address(
-	const struct connections *connections, const uint8_t address[16])
+	const struct connections *connections, const uint8_t address[CONNECTION_ADDRESS_BYTES])
 {
 	size_t n = 0;
 
 	for (h2o_linklist_t *link = connections->all.next; link != &connections->all;
 		link = link->next)
-		n += !memcmp(of_link(link)->address, address, 16);
+		n += !memcmp(of_link(link)->address, address, CONNECTION_ADDRESS_BYTES);
 	return n;
 }
 
 /* The limit that one more connection would go beyond, or LIMITS. */
-ON_SERVER static enum limit find_limit(
-	const struct connections *connections, h2o_socket_t *socket, const uint8_t address[16])
+ON_SERVER static enum limit find_limit(const struct connections *connections, h2o_socket_t *socket,
+	const uint8_t address[CONNECTION_ADDRESS_BYTES])
 {
 	if (is_in_reserve(h2o_socket_get_fd(socket)))
 		return LIMIT_FILES;
@@ -207,7 +236,7 @@ ON_SERVER static void on_closed(void *data)
 bool connections_add(struct connections *connections, h2o_socket_t *socket)
 {
 	struct connection *connection;
-	uint8_t address[16];
+	uint8_t address[CONNECTION_ADDRESS_BYTES];
 	enum limit limit;
 
 	read_address(socket, address);

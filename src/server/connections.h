@@ -23,6 +23,8 @@
 #include "base/roles.h"
 #include "server/server.h"
 
+#define CONNECTION_ADDRESS_BYTES 16
+
 /* What a client may run into. */
 enum limit {
 	LIMIT_FILES, /* of file descriptors, but for those in reserve for cameras and files */
@@ -34,6 +36,7 @@ enum limit {
 	LIMIT_MEMORY, /* of open requests */
 	LIMIT_REQUEST_TIME,
 	LIMIT_STALL,
+	LIMIT_LOGINS, /* that may be wrong */
 	LIMITS,
 };
 
@@ -97,6 +100,19 @@ ON_SERVER bool connections_take_request(h2o_req_t *req);
 
 /* A stream, until its request is disposed of. */
 ON_SERVER bool connections_take_stream(h2o_req_t *req);
+
+/* ---- who asks ---- */
+
+/* The address that limits are counted by; valid as long as the request. */
+ON_SERVER const uint8_t *connections_address(h2o_req_t *req);
+
+/* Whether it is this machine's own. */
+ON_SERVER bool connections_is_local(h2o_req_t *req);
+
+ON_SERVER bool connections_is_encrypted(h2o_req_t *req);
+
+/* Count that a request reached a limit and, now and then, log whose it was. */
+ON_SERVER void connections_note(h2o_req_t *req, enum limit limit);
 
 /* What the limit is called in metrics ("connections-per-address"). */
 ANY_THREAD const char *connections_limit_name(enum limit limit);

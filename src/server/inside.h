@@ -14,11 +14,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/access.h"
 #include "server/connections.h"
 #include "server/listen.h"
 #include "server/part.h"
 #include "server/request.h"
 #include "server/server.h"
+#include "server/terms.h"
 
 /* A counter seen once a second, and its rate since. */
 struct meter {
@@ -73,7 +75,7 @@ struct server {
 	size_t n_feeds;
 	struct listener listeners[LISTENERS_MAX];
 	size_t n_listeners;
-	SSL_CTX *ssl; /* NULL without https */
+	struct terms *terms;
 	uint64_t target_age_ns;
 	int stop_fd;       /* server_stop() signals it */
 	int stop_watch_fd; /* its duplicate, -1 once the loop has it */
@@ -86,6 +88,7 @@ struct server {
 	h2o_context_t context;
 	h2o_socket_t *stop;
 	struct connections connections;
+	struct access access;
 	h2o_timeout_t patience;     /* of waiting snapshots */
 	h2o_timeout_t gate_recheck; /* of streams that hold a part back */
 	uint64_t last_stream_id;
@@ -126,7 +129,7 @@ ON_MAIN void routes_register(struct server *server, h2o_hostconf_t *host);
 /* Add a header to a response; name and value must be static or of the request's pool. */
 ON_SERVER void reply_header(h2o_req_t *req, const char *name, const char *value);
 
-/* Headers of what is live: no caching, any page may read it. */
+/* Headers of what is live: no caching, and which pages of other origins may read it. */
 ON_SERVER void reply_live_headers(h2o_req_t *req);
 
 /* Answer with this body, which is copied; HEAD gets its headers. */

@@ -157,6 +157,18 @@ int listen_open(const struct server_address *address, const char *setting,
 	return err;
 }
 
+bool listen_is_local(int fd)
+{
+	struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
+	socklen_t length = sizeof storage;
+
+	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
+		return false;
+	if (storage.ss_family == AF_INET)
+		return ntohl(((struct sockaddr_in *)&storage)->sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&storage)->sin6_addr);
+}
+
 void listen_tune(int fd)
 {
 	int on = 1, lowat = NOTSENT_LOWAT_BYTES;

@@ -30,6 +30,9 @@ struct listener {
 ON_MAIN int listen_open(const struct server_address *address, const char *setting,
 	struct listener *listeners, size_t *n, char reason[SERVER_REASON_BYTES]);
 
+/* Whether only this machine can reach a listening socket. */
+ON_MAIN bool listen_is_local(int fd);
+
 /* Set what an accepted connection needs so that little lies unsent in the kernel. */
 ANY_THREAD void listen_tune(int fd);
 

@@ -27,9 +27,30 @@ void reply_header(h2o_req_t *req, const char *name, const char *value)
 		strlen(value));
 }
 
+/* Any page may read what anybody may; else those of the origins that are listed. */
+ON_SERVER static void add_origin(h2o_req_t *req)
+{
+	const struct server *server = H2O_STRUCT_FROM_MEMBER(
+		struct server, context, req->conn->ctx);
+	const struct terms *terms = server->terms;
+	ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("origin"), -1);
+	h2o_iovec_t origin = i < 0 ? (h2o_iovec_t){NULL, 0} : req->headers.entries[i].value;
+
+	if (!terms->is_closed && !*terms->config.origins) {
+		reply_header(req, "Access-Control-Allow-Origin", "*");
+		return;
+	}
+	reply_header(req, "Vary", "Origin");
+	if (!terms_list_has(terms->config.origins, origin.base, origin.len))
+		return;
+	reply_header(req, "Access-Control-Allow-Origin",
+		h2o_strdup(&req->pool, origin.base, origin.len).base);
+	reply_header(req, "Access-Control-Allow-Credentials", "true");
+}
+
 void reply_live_headers(h2o_req_t *req)
 {
-	reply_header(req, "Access-Control-Allow-Origin", "*");
+	add_origin(req);
 	reply_header(req, "Cache-Control", "no-store, no-cache, must-revalidate, max-age=0");
 	reply_header(req, "Pragma", "no-cache");
 	reply_header(req, "X-Content-Type-Options", "nosniff");
@@ -66,6 +87,8 @@ ON_SERVER static const char *reason_phrase(int status)
 		return "Not Modified";
 	case 400:
 		return "Bad Request";
+	case 401:
+		return "Unauthorized";
 	case 403:
 		return "Forbidden";
 	case 404:
@@ -76,6 +99,8 @@ ON_SERVER static const char *reason_phrase(int status)
 		return "URI Too Long";
 	case 415:
 		return "Unsupported Media Type";
+	case 421:
+		return "Misdirected Request";
 	case 429:
 		return "Too Many Requests";
 	default:
@@ -139,7 +164,9 @@ ON_SERVER static void serve_asset(h2o_req_t *req, h2o_iovec_t path)
 		reply_header(req, "ETag", asset->etag);
 		reply_header(req, "Cache-Control", "no-cache");
 		reply_header(req, "Content-Security-Policy",
-			"default-src 'self'; img-src 'self' blob: data:");
+			"default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; "
+			"form-action 'none'");
+		reply_header(req, "Referrer-Policy", "no-referrer");
 		reply_header(req, "X-Content-Type-Options", "nosniff");
 		send_body(req, reply_is_known(req, asset->etag) ? 304 : 200, asset->type,
 			asset->data, asset->size);
@@ -229,7 +256,7 @@ ON_SERVER static void serve_if_allowed(
 }
 
 /* Answer what is refused before it is looked at; whether it was. */
-ON_SERVER static bool refuse(h2o_req_t *req)
+ON_SERVER static bool refuse(struct server *server, h2o_req_t *req)
 {
 	if (!connections_take_request(req)) {
 		req->http1_is_persistent = 0;
@@ -241,30 +268,66 @@ ON_SERVER static bool refuse(h2o_req_t *req)
 		reply_sentence(req, 414, "The address is too long.");
 		return true;
 	}
+	if (!access_knows_host(server, req)) {
+		reply_sentence(req, 421, "This is not the host that you named.");
+		return true;
+	}
 	return false;
 }
 
-ON_SERVER static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+/* Understand what a request asks for, as request_parse() does; *ret_path is its path. */
+ON_SERVER static int understand(struct server *server, h2o_req_t *req, h2o_iovec_t *ret_path,
+	struct request *ret_request, const char **ret_reason)
 {
-	struct server *server = ((struct entrance *)handler)->server;
 	h2o_iovec_t path = req->path_normalized, query = {NULL, 0};
-	const char *reason;
-	struct request request;
-	int err;
 
-	if (refuse(req))
-		return 0;
 	/* "http://host/" and "/stream" are easily joined with a slash too many. */
 	for (; path.len > 1 && path.base[1] == '/'; path.len--)
 		path.base++;
 	if (req->query_at != SIZE_MAX)
 		query = (h2o_iovec_t){
 			req->path.base + req->query_at + 1, req->path.len - req->query_at - 1};
-	err = request_parse(path, query, server->cameras, server->n_feeds, &request, &reason);
+	*ret_path = path;
+	return request_parse(
+		path, query, server->cameras, server->n_feeds, ret_request, ret_reason);
+}
+
+ON_SERVER static void answer(struct server *server, h2o_req_t *req)
+{
+	const char *reason;
+	struct request request;
+	h2o_iovec_t path;
+	int err = understand(server, req, &path, &request, &reason);
+
 	if (err < 0)
 		reply_sentence(req, err == -ENOENT ? 404 : 400, "%s", reason);
 	else
 		serve_if_allowed(server, req, path, &request);
+}
+
+/* What one must be allowed to do to be answered. */
+ON_SERVER static enum right needed_right(struct server *server, h2o_req_t *req)
+{
+	const char *reason;
+	struct request request;
+	h2o_iovec_t path;
+
+	if (understand(server, req, &path, &request, &reason) < 0)
+		return RIGHT_VIEW;
+	if (request.route == ROUTE_HEALTH)
+		return RIGHT_NONE;
+	/* Who watches tells when he has seen a picture; whatever else changes something counts. */
+	if (is_allowed(req, "GET,HEAD") || request.route == ROUTE_REPORT)
+		return RIGHT_VIEW;
+	return RIGHT_CONTROL;
+}
+
+ON_SERVER static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+{
+	struct server *server = ((struct entrance *)handler)->server;
+
+	if (!refuse(server, req))
+		access_ask(server, req, needed_right(server, req), answer);
 	return 0;
 }
 

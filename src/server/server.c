@@ -21,7 +21,6 @@
 #include "base/log.h"
 #include "server/guard.h"
 #include "server/inside.h"
-#include "server/tls.h"
 
 /* Clients may take their last bytes this long; then they are cut off, and that must show soon. */
 #define LET_GO_NS  (500 * NS_PER_MS)
@@ -139,6 +138,7 @@ ON_SERVER static void begin(struct server *server)
 {
 	h2o_context_init(&server->context, h2o_evloop_create(), &server->config);
 	connections_begin(&server->connections);
+	access_begin(server);
 	snapshots_begin(server);
 	streams_begin(server);
 	for (size_t i = 0; i < server->n_feeds; i++)
@@ -150,7 +150,7 @@ ON_SERVER static void begin(struct server *server)
 		listener->accept = (h2o_accept_ctx_t){
 			.ctx = &server->context,
 			.hosts = server->config.hosts,
-			.ssl_ctx = listener->tls ? server->ssl : NULL,
+			.ssl_ctx = listener->tls ? server->terms->ssl : NULL,
 		};
 		listener->socket = watch(server, &listener->fd, listener, NULL);
 	}
@@ -169,6 +169,7 @@ ON_SERVER static void end(struct server *server)
 	if (!connections_are_gone(&server->connections))
 		return;
 	h2o_socket_close(server->stop);
+	access_end(server);
 	for (size_t i = 0; i < server->n_feeds; i++)
 		feed_end(&server->feeds[i]);
 	h2o_timeout_unlink(&server->tick);
@@ -251,8 +252,6 @@ ON_MAIN static int open_listeners(
 		err = listen_open(
 			&config->http, "http", server->listeners, &server->n_listeners, reason);
 	if (!err && config->https.enabled)
-		err = tls_create(config, &server->ssl, reason);
-	if (!err && config->https.enabled)
 		err = listen_open(
 			&config->https, "https", server->listeners, &server->n_listeners, reason);
 	for (size_t i = 0; i < server->n_listeners; i++)
@@ -276,6 +275,21 @@ ON_MAIN static void log_urls(const struct server *server)
 		last = url;
 	}
 	log_info("server", "open %s", *urls ? urls : "no address: http and https are both off");
+}
+
+/* Peers of this program have been found by strangers for years. */
+ON_MAIN static void warn_if_open(const struct server *server)
+{
+	if (server->terms->is_closed)
+		return;
+	for (size_t i = 0; i < server->n_listeners; i++)
+		if (!listen_is_local(server->listeners[i].fd)) {
+			log_warning("server",
+				"whoever reaches %s can watch: make an account with fanlight passwd, "
+				"or keep to 127.0.0.1",
+				server->listeners[i].url);
+			return;
+		}
 }
 
 int server_create(const struct server_config *config, const struct server_camera *cameras, size_t n,
@@ -305,9 +319,15 @@ int server_create(const struct server_config *config, const struct server_camera
 		err = -errno;
 		goto fail;
 	}
-	err = open_listeners(server, config, reason);
+	err = access_init(&server->access);
 	if (err < 0)
 		goto fail;
+	err = terms_create(config, &server->terms, reason);
+	if (!err)
+		err = open_listeners(server, config, reason);
+	if (err < 0)
+		goto fail;
+	warn_if_open(server);
 	log_urls(server);
 	*ret_server = server;
 	return 0;
@@ -319,7 +339,13 @@ fail:
 
 void server_stop(struct server *server)
 {
+	fd_signal(server->access.verifier.stop_fd);
 	fd_signal(server->stop_fd);
+}
+
+int server_login_turn(struct server *server)
+{
+	return verifier_turn(&server->access.verifier);
 }
 
 void server_destroy(struct server *server)
@@ -334,7 +360,8 @@ void server_destroy(struct server *server)
 	}
 	fd_close(&server->stop_fd);
 	fd_close(&server->stop_watch_fd);
-	SSL_CTX_free(server->ssl);
+	access_finish(&server->access);
+	terms_destroy(server->terms);
 	h2o_config_dispose(&server->config);
 	free(server->feeds);
 	free(server->cameras);

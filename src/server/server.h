@@ -35,6 +35,13 @@ struct server_limits {
 	unsigned stall_timeout_s;     /* to take something of what was asked for */
 };
 
+/* Whether names, passwords and tokens are taken without TLS. */
+enum cleartext_logins {
+	CLEARTEXT_LOGINS_NEVER,
+	CLEARTEXT_LOGINS_LOOPBACK,
+	CLEARTEXT_LOGINS_ALWAYS
+};
+
 struct server_config {
 	struct server_address http;  /* cleartext HTTP/1.1, and h2 by prior knowledge */
 	struct server_address https; /* TLS with ALPN: h2, http/1.1 */
@@ -43,6 +50,10 @@ struct server_config {
 	char state_dir[256];    /* where that pair is kept */
 	unsigned target_age_ms; /* how long a reporting viewer's pictures may wait on their way */
 	struct server_limits limits;
+	char accounts[256]; /* a file; "" serves everybody */
+	enum cleartext_logins cleartext_logins;
+	char hosts[512];   /* that requests may name, with commas; "" for any */
+	char origins[512]; /* of pages elsewhere that may read what is live, with commas */
 };
 
 /* One camera as the server sees it. What the pointers lead to outlives the server. */
@@ -74,7 +85,10 @@ ON_MAIN int server_create(const struct server_config *config, const struct serve
  */
 ON_SERVER int server_turn(struct server *server);
 
-/* Ask the loop to end; may be called from any thread, once. */
+/* One turn of the login thread: 1, or 0 when server_stop() was called. */
+ON_LOGIN int server_login_turn(struct server *server);
+
+/* Ask both threads to end; may be called from any thread, once. */
 ANY_THREAD void server_stop(struct server *server);
 
 /* Close and free everything, after the loop has ended or if it never began. NULL is ignored. */

@@ -280,7 +280,9 @@ void health_serve(struct server *server, h2o_req_t *req)
 	reply_live_headers(req);
 	for (size_t i = 0; i < server->n_feeds; i++)
 		if (!feed_is_healthy(&server->feeds[i], now_ns, reason)) {
-			reply_sentence(req, 503, "%s", reason);
+			/* Anybody may ask, but not what the cameras are called. */
+			reply_sentence(
+				req, 503, "%s", server->terms->is_closed ? "not ok" : reason);
 			return;
 		}
 	reply_sentence(req, 200, "ok");

@@ -1,12 +1,9 @@
 #include "server/tls.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <h2o.h>
@@ -15,7 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "base/fd.h"
+#include "base/file.h"
 #include "base/log.h"
 
 /* Apple's systems accept no server certificate that is valid for longer. */
@@ -85,35 +82,19 @@ ON_MAIN static int fill_in(X509 *cert, EVP_PKEY *key)
 	       add_extension(cert, NID_ext_key_usage, "serverAuth");
 }
 
-/* Write both into one PEM file that is there whole or not at all. */
 ON_MAIN static int write_pair(const char *path, X509 *cert, EVP_PKEY *key)
 {
-	char temporary[PAIR_PATH_BYTES + 8];
-	FILE *file;
-	int fd, ok, err;
+	BIO *pem = BIO_new(BIO_s_mem());
+	char *text;
+	long bytes;
+	int err = -EIO;
 
-	(void)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-	fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
-	if (fd < 0)
-		return -errno;
-	file = fdopen(fd, "w");
-	if (!file) {
-		err = -errno;
-		fd_close(&fd);
-		goto fail;
+	if (pem && PEM_write_bio_PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL) &&
+		PEM_write_bio_X509(pem, cert)) {
+		bytes = BIO_get_mem_data(pem, &text);
+		err = file_replace(path, text, (size_t)bytes);
 	}
-	errno = EIO;
-	ok = PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) &&
-	     PEM_write_X509(file, cert) && !fflush(file) && !fsync(fd);
-	err = ok ? 0 : -errno;
-	if (fclose(file) && !err)
-		err = -errno;
-	if (!err && !rename(temporary, path))
-		return 0;
-	err = err ? err : -errno;
-
-fail:
-	(void)unlink(temporary); /* may never have been more than a name */
+	BIO_free(pem);
 	return err;
 }
 
@@ -128,21 +109,6 @@ ON_MAIN static int make_pair(const char *path)
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	return err;
-}
-
-/* Make a folder and those above it. */
-ON_MAIN static int make_folders(const char *path)
-{
-	char part[PAIR_PATH_BYTES];
-
-	(void)snprintf(part, sizeof part, "%s", path);
-	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 /* Whether the pair at path is there and will do for a while. */
@@ -168,7 +134,7 @@ ON_MAIN static int provide_pair(const char *folder, char path[PAIR_PATH_BYTES], 
 	(void)snprintf(path, PAIR_PATH_BYTES, "%s/self-signed.pem", folder);
 	if (pair_is_good(path))
 		return 0;
-	err = make_folders(folder);
+	err = file_make_folders(folder);
 	if (!err)
 		err = make_pair(path);
 	if (err < 0)
