@@ -95,8 +95,12 @@ ON_CAPTURE static void report_fault(struct pipeline *p, const char *reason)
 /* Give back what a slot carries, if anything. */
 ON_CAPTURE static int return_loan(struct pipeline *p, struct frame *frame)
 {
-	int err = frame->fourcc ? camera_return(p->camera, frame) : 0;
+	int err = 0;
 
+	if (frame->fourcc) {
+		err = camera_return(p->camera, frame);
+		stat_add(&p->stats.on_loan, -1ull);
+	}
 	frame->fourcc = 0;
 	return err;
 }
@@ -157,6 +161,7 @@ ON_CAPTURE static int capture_frame(struct pipeline *p)
 
 	if (err < 0)
 		return err;
+	stat_add(&p->stats.on_loan, 1);
 	stat_add(&p->stats.captured, 1);
 	stat_set(&p->stats.last_captured_ns, slot->captured_ns);
 	histogram_record_span(&p->stats.capture_to_dequeue, slot->captured_ns, slot->dequeued_ns);

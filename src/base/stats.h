@@ -49,6 +49,7 @@ struct camera_stats {
 	stat_counter dropped_stale;    /* whole, but a newer one was ready: requeued unseen */
 	stat_counter dropped_lost;     /* gaps in the camera's own sequence */
 	stat_counter dropped_error;    /* flagged as bad by the driver, or of an impossible size */
+	stat_counter on_loan;          /* buffers now with the encoder or in between */
 	stat_counter dropped_encoder_busy;  /* wanted, but a newer one came before it was encoded */
 	stat_counter opened;                /* times the camera was opened */
 	stat_counter restarted;             /* times it fell silent and was stopped and started */

@@ -42,6 +42,7 @@ struct traffic {
 	uint64_t bytes;   /* that were handed to libh2o */
 	uint64_t skipped; /* frames that were not sent because a newer one came */
 	struct histogram publish_to_sent, capture_to_sent; /* until the kernel had all of it */
+	struct histogram capture_to_drawn;                 /* as viewers of live streams say */
 };
 
 struct feed {

@@ -127,7 +127,7 @@ ON_SERVER static void note_drawn(struct live *live, const struct flight_picture 
 	flight_land(&live->flight, picture, live->drawn_age_ns, target_age_ns, now_ns);
 }
 
-void live_take_report(struct live *live, h2o_req_t *req, uint64_t target_age_ns)
+bool live_take_report(struct live *live, h2o_req_t *req, uint64_t target_age_ns)
 {
 	const struct flight_picture *picture;
 	struct report report;
@@ -135,13 +135,16 @@ void live_take_report(struct live *live, h2o_req_t *req, uint64_t target_age_ns)
 
 	if (report_parse(req->entity.base, req->entity.len, &report, &reason) < 0) {
 		reply_sentence(req, 400, "%s", reason);
-	} else if (!(picture = flight_find(&live->flight, report.serial))) {
-		reply_sentence(req, 400,
-			"No picture of serial %" PRIu32 " is on its way to this "
-			"stream.",
-			report.serial);
-	} else {
-		note_drawn(live, picture, &report, target_age_ns);
-		reply_nothing(req);
+		return false;
 	}
+	picture = flight_find(&live->flight, report.serial);
+	if (!picture) {
+		reply_sentence(req, 400,
+			"No picture of serial %" PRIu32 " is on its way to this stream.",
+			report.serial);
+		return false;
+	}
+	note_drawn(live, picture, &report, target_age_ns);
+	reply_nothing(req);
+	return true;
 }

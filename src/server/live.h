@@ -40,9 +40,9 @@ ON_SERVER h2o_iovec_t live_notice(struct live *live, struct feed *feed);
 ON_SERVER void live_forget_notice(struct live *live);
 
 /*
- * Take a viewer's report in a request's body, and answer it. There may be room for another picture
- * then; target_age_ns is what flight_land() wants.
+ * Take a viewer's report in a request's body, and answer it; target_age_ns is what flight_land()
+ * wants. True when a picture was drawn: there may be room for another then.
  */
-ON_SERVER void live_take_report(struct live *live, h2o_req_t *req, uint64_t target_age_ns);
+ON_SERVER bool live_take_report(struct live *live, h2o_req_t *req, uint64_t target_age_ns);
 
 #endif

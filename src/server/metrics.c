@@ -16,7 +16,7 @@
 /* Room for the beginnings of all metrics and the process's samples, and for a camera's lines. */
 #define COMMON_BYTES      16384
 #define CAMERA_NUMBERS    48
-#define CAMERA_HISTOGRAMS (5 + 2 * PROTOCOLS)
+#define CAMERA_HISTOGRAMS (5 + 3 * PROTOCOLS)
 #define CAMERA_BYTES \
 	((CAMERA_NUMBERS + CAMERA_HISTOGRAMS * EXPOSITION_HISTOGRAM_LINES) * EXPOSITION_LINE_BYTES)
 
@@ -81,6 +81,11 @@ ON_SERVER static void camera_demand(struct exposition *e, struct feed *feed)
 {
 	exposition_add_number(
 		e, atomic_load_explicit(&feed->camera.demand->wanted, memory_order_relaxed));
+}
+
+ON_SERVER static void buffers_on_loan(struct exposition *e, struct feed *feed)
+{
+	add_counter(e, &feed->camera.stats->on_loan);
 }
 
 ON_SERVER static void frame_age(struct exposition *e, struct feed *feed)
@@ -177,6 +182,14 @@ ON_SERVER static void capture_to_sent(struct exposition *e, struct feed *feed)
 	}
 }
 
+ON_SERVER static void capture_to_drawn(struct exposition *e, struct feed *feed)
+{
+	for (enum protocol i = 0; i < PROTOCOLS; i++) {
+		label_protocol(e, feed, i);
+		add_histogram(e, &feed->traffic[i].capture_to_drawn);
+	}
+}
+
 ON_SERVER static void viewers(struct exposition *e, struct feed *feed)
 {
 	uint64_t n[PROTOCOLS] = {0};
@@ -232,6 +245,9 @@ static const struct camera_metric {
 		"Times the camera could not be opened or failed, by cause.", camera_faults},
 	{"fanlight_camera_demand", "gauge",
 		"Streams and waiting snapshots, for which frames are encoded.", camera_demand},
+	{"fanlight_camera_buffers_on_loan", "gauge",
+		"The camera's buffers that are with the encoder, or on the way there or back.",
+		buffers_on_loan},
 	{"fanlight_frame_age_seconds", "gauge", "Age of the newest frame captured.", frame_age},
 	{"fanlight_frames_captured_total", "counter", "Frames that the camera delivered whole.",
 		frames_captured},
@@ -258,6 +274,9 @@ static const struct camera_metric {
 	{"fanlight_capture_to_sent_seconds", "histogram",
 		"From a frame's capture until the kernel had accepted it for a viewer.",
 		capture_to_sent},
+	{"fanlight_capture_to_drawn_seconds", "histogram",
+		"From a frame's capture until a viewer of a live stream had drawn it, as it says.",
+		capture_to_drawn},
 	{"fanlight_viewers", "gauge", "Streams that are open.", viewers},
 	{"fanlight_viewer_frames_sent_total", "counter",
 		"Pictures that the kernel accepted for viewers, counted for each.",

@@ -385,9 +385,11 @@ void stream_take_report(struct feed *feed, h2o_req_t *req, const struct request 
 
 		if (!live || !h2o_memis(id.base, id.len, live->id, strlen(live->id)))
 			continue;
-		live_take_report(live, req, feed->server->target_age_ns);
-		if (!stream->sending)
-			send_next(stream);
+		if (live_take_report(live, req, feed->server->target_age_ns)) {
+			histogram_record(&stream->traffic->capture_to_drawn, live->drawn_age_ns);
+			if (!stream->sending)
+				send_next(stream);
+		}
 		return;
 	}
 	reply_sentence(req, 404, "This live stream has ended.");

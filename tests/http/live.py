@@ -11,10 +11,9 @@ from PIL import Image
 
 import server
 import tap
-from server import Record, eventually, records
+from server import JSON, Record, eventually, records
 from stamp import read_stamp
 
-JSON = "Content-Type: application/json"
 
 
 def now_us():
@@ -35,19 +34,6 @@ class Live(server.Case):
         self.addCleanup(curl.stdout.close)
         self.addCleanup(curl.kill)
         return curl.stdout.read
-
-    def report(self, identity, report, *headers):
-        """Status and sentence of the answer to a report."""
-        body = report if isinstance(report, str) else json.dumps(report)
-        connection = self.fanlight.connect()
-        self.addCleanup(connection.close)
-        lines = [f"POST /live/{identity} HTTP/1.1", "Host: fanlight",
-                 f"Content-Length: {len(body)}", *(headers or [JSON]), "", body]
-        connection.sendall("\r\n".join(lines).encode())
-        answer = server.Answer(connection)
-        text = b"" if answer.status == 204 else answer.read_all()
-        answer.raw.close()
-        return answer.status, text.decode()
 
     def open(self, path="/live"):
         """The id of a live stream, and its pictures."""
@@ -115,16 +101,18 @@ class Live(server.Case):
     def test_a_viewer_tells_what_it_has_drawn(self):
         identity, pictures = self.open()
         picture = next(pictures)
-        self.assertEqual(self.report(identity, {"serial": picture.serial, "age_ms": 0.25}),
+        self.assertEqual(self.fanlight.report(identity, {"serial": picture.serial, "age_ms": 0.25}),
                          (204, ""))
         client, = self.fanlight.clients()
         self.assertEqual((client["layout"], client["drawn"], client["drawn_age_ms"]),
                          ("live", 1, 0.25))
+        metrics = self.fanlight.get("/metrics")[2].decode()
+        self.assertRegex(metrics, r'fanlight_capture_to_drawn_seconds_count\{.*"http/1.1"\} [1-9]')
 
     def test_an_age_is_never_taken_for_more_than_it_can_be(self):
         identity, pictures = self.open()
         picture = next(pictures)
-        self.assertEqual(self.report(identity, {"serial": picture.serial, "age_ms": 3e6})[0], 204)
+        self.assertEqual(self.fanlight.report(identity, {"serial": picture.serial, "age_ms": 3e6})[0], 204)
         most = (now_us() - picture.captured_us) / 1000
         client, = self.fanlight.clients()
         self.assertLessEqual(client["drawn_age_ms"], most)
@@ -132,7 +120,7 @@ class Live(server.Case):
 
     def test_who_reports_gets_no_more_than_he_tells_of(self):
         identity, pictures = self.open()
-        self.assertEqual(self.report(identity, {"serial": next(pictures).serial})[0], 204)
+        self.assertEqual(self.fanlight.report(identity, {"serial": next(pictures).serial})[0], 204)
         reported_us = now_us()
         later = itertools.dropwhile(lambda picture: picture.sent_us < reported_us, pictures)
         third = next(itertools.islice(later, 2, None))
@@ -142,10 +130,10 @@ class Live(server.Case):
     def test_reports_that_make_no_sense_are_refused_in_one_sentence(self):
         identity, pictures = self.open()
         serial = next(pictures).serial
-        self.assertEqual(self.report(identity, {"serial": serial})[0], 204)
+        self.assertEqual(self.fanlight.report(identity, {"serial": serial})[0], 204)
         for report in ({"serial": serial}, {"serial": serial + 1_000_000}, {"serial": 0}, {}, [],
                        "", "{", {"serial": -1}, {"serial": 1.5}, " " * 2000):
-            status, text = self.report(identity, report)
+            status, text = self.fanlight.report(identity, report)
             self.assertEqual(status, 400, report)
             self.assertRegex(text, r"^[A-Z].+\.\n$")
         self.assertEqual(self.fanlight.clients()[0]["drawn"], 1)
@@ -154,7 +142,7 @@ class Live(server.Case):
         identity, pictures = self.open()
         serial = next(pictures).serial
         for other in ("0" * 32, identity[:-1], identity + "0", "1"):
-            status, text = self.report(other, {"serial": serial})
+            status, text = self.fanlight.report(other, {"serial": serial})
             self.assertEqual(status, 404)
             self.assertRegex(text, r"^[A-Z].+\.\n$")
         self.assertNotIn(identity, json.dumps(self.fanlight.state()))
@@ -166,7 +154,7 @@ class Live(server.Case):
                                  (403, JSON, "Sec-Fetch-Site: cross-site"),
                                  (415, "Content-Type: text/plain"),
                                  (204, JSON, "Origin: http://fanlight")):
-            self.assertEqual(self.report(identity, report, *headers)[0], status, headers)
+            self.assertEqual(self.fanlight.report(identity, report, *headers)[0], status, headers)
         status, headers, _ = self.fanlight.get(
             f"/live/{identity}", "Origin: http://evil.example", "Content-Length: 0",
             "Access-Control-Request-Method: POST", method="OPTIONS")

@@ -7,7 +7,7 @@ import subprocess
 
 import server
 import tap
-from server import classic_parts, eventually
+from server import Record, classic_parts, eventually, records
 
 PAGE = pathlib.Path(__file__).parents[2] / "deploy/metrics.md"
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -82,7 +82,11 @@ class Metrics(Case):
     OPTIONS = ("--size", "640x360", "--fps", "60")
 
     def watched(self):
-        """Metrics after a stream of each kind of HTTP/1 had pictures."""
+        """Metrics after a stream of each kind of HTTP/1 had pictures, and one was reported."""
+        live = records(self.stream("/live").read)
+        identity = next(live).json()["id"]
+        drawn = next(record for record in live if record.type == Record.PICTURE)
+        self.assertEqual(self.fanlight.report(identity, {"serial": drawn.serial})[0], 204)
         for version in ("1.0", "1.1"):
             list(itertools.islice(classic_parts(self.stream("/stream", version=version)), 10))
         return self.metrics()

@@ -16,6 +16,7 @@ import unittest
 
 FANLIGHT = sys.argv[1]
 BOUNDARY = b"--boundarydonotcross"
+JSON = "Content-Type: application/json"
 PATIENCE_S = 30  # for what must happen; nothing is judged by how soon
 
 
@@ -190,6 +191,18 @@ class Fanlight:
         body = answer.read_all()
         answer.raw.close()
         return answer.status, answer.headers, body
+
+    def report(self, identity, report, *headers):
+        """Status and sentence of the answer to a report on a live stream."""
+        body = report if isinstance(report, str) else json.dumps(report)
+        lines = [f"POST /live/{identity} HTTP/1.1", "Host: fanlight",
+                 f"Content-Length: {len(body)}", *(headers or [JSON]), "", body]
+        with self.connect() as connection:
+            connection.sendall("\r\n".join(lines).encode())
+            answer = Answer(connection)
+            text = b"" if answer.status == 204 else answer.read_all()
+            answer.raw.close()
+        return answer.status, text.decode()
 
     def state(self):
         return json.loads(self.get("/state")[2])
