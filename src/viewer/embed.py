@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Turn the page's files into a C header: embed.py INPUT... OUTPUT
 
-Each file is served under its own name, index.html as "/". Its ETag is a hash of its content, so
-that a browser revalidates for nothing until an update changes the file.
+Each file is served under its own name, index.html as "/", without its indentation and the comments
+that have lines of their own, a fifth of its bytes. Its ETag is a hash of its content, so that a
+browser revalidates for nothing until an update changes the file.
 """
 
 import hashlib
 import pathlib
+import re
 import sys
 
 TYPES = {
@@ -33,6 +35,12 @@ struct viewer_asset {
 """
 
 
+def slim(text):
+    text = re.sub(r"^[ \t]+", "", text, flags=re.M)
+    text = re.sub(r"^(//[^\n]*|/\*((?!\*/).)*\*/)$", "", text, flags=re.M | re.S)
+    return re.sub(r"\n+", "\n", text)
+
+
 def bytes_array(name, content):
     rows = (content[i : i + 16] for i in range(0, len(content), 16))
     lines = "".join("\t" + ", ".join(f"0x{b:02x}" for b in row) + ",\n" for row in rows)
@@ -42,7 +50,7 @@ def bytes_array(name, content):
 def header(files):
     arrays, rows = "", ""
     for i, file in enumerate(files):
-        content = file.read_bytes()
+        content = slim(file.read_text(encoding="utf-8")).encode()
         path = "/" if file.name == "index.html" else "/" + file.name
         etag = hashlib.sha256(content).hexdigest()[:16]
         arrays += bytes_array(f"viewer_data_{i}", content)

@@ -33,7 +33,8 @@ export async function openPage(browser) {
   page.setDefaultTimeout(60000);
   page.complaints = [];
   page.on('console', (message) => {
-    if (message.type() === 'error')
+    // A server that has no controls is asked for them all the same.
+    if (message.type() === 'error' && !message.location().url?.endsWith('/controls'))
       page.complaints.push(message.text());
   });
   page.on('pageerror', (error) => page.complaints.push(String(error)));
@@ -50,20 +51,20 @@ export async function complaints(page) {
 }
 
 /*
- * Read the time stamp off the pattern that an <img> shows: 16x5 blocks of 8x8 pixels, white is 1,
- * the highest bit first; 64 bits of capture time, then 0xF5 and the XOR of the time's bytes. Gives
- * the time as text, or undefined where there is no whole stamp.
+ * Read the time stamp off the pattern that an <img> or a <canvas> shows: 16x5 blocks of 8x8 pixels,
+ * white is 1, the highest bit first; 64 bits of capture time, then 0xF5 and the XOR of the time's
+ * bytes. Gives the time as text, or undefined where there is no whole stamp.
  */
-async function readStamp(page, selector) {
+export async function readStamp(page, selector) {
   const bytes = await page.evaluate(async (selector) => {
-    const image = document.querySelector(selector);
+    const picture = document.querySelector(selector);
     const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     const bytes = [];
 
-    if (!image?.naturalWidth)
+    if (!picture || picture.naturalWidth === 0)
       return undefined;
     // A bitmap, because Firefox draws an <img> on a canvas from a cache that is seconds old.
-    const bitmap = await createImageBitmap(image, 0, 0, 128, 40).catch(() => undefined);
+    const bitmap = await createImageBitmap(picture, 0, 0, 128, 40).catch(() => undefined);
 
     if (!bitmap)
       return undefined; // cut off within a picture
@@ -84,7 +85,15 @@ async function readStamp(page, selector) {
   return Buffer.from(bytes).readBigUInt64BE(0);
 }
 
-/* See five pictures in an <img>, each newer than the one before. */
+/* Throw the error with what the page says meanwhile. */
+async function tellPage(page, error) {
+  const [visibility, text] = await page.evaluate(() =>
+    [document.visibilityState, document.body.innerText]);
+
+  throw new Error(`${error.message}; the page is ${visibility} and says:\n${text}`);
+}
+
+/* See five pictures, each newer than the one before. */
 export async function seesAdvancing(page, selector) {
   let newest = 0n;
 
@@ -95,5 +104,50 @@ export async function seesAdvancing(page, selector) {
       if (stamp < newest)
         throw new Error(`${selector} went back from ${newest} to ${stamp}`);
       return stamp > newest && stamp;
-    });
+    }).catch((error) => tellPage(page, error));
+}
+
+/* The picture of the n-th camera on the page. */
+export const picture = (n) => `.tile:nth-of-type(${n}) .live`;
+
+/* Open the page of two cameras and wait for both; prepare() runs before its scripts. */
+export async function openViewer(browser, url, prepare) {
+  const page = await openPage(browser);
+
+  if (prepare)
+    await page.evaluateOnNewDocument(prepare);
+  await page.goto(url);
+  await seesAdvancing(page, picture(1));
+  await seesAdvancing(page, picture(2));
+  return page;
+}
+
+/* A page of the server's origin with nothing in it but an <img> of the stream. */
+export async function openBareImage(browser, url, layout) {
+  const page = await openPage(browser);
+
+  await page.goto(`${url}no-such-page`);
+  await page.evaluate((query) => {
+    const image = document.createElement('img');
+
+    image.src = `/stream${query}`;
+    document.body.replaceChildren(image);
+  }, layout ? `?layout=${layout}` : '');
+  await seesAdvancing(page, 'img');
+  return page;
+}
+
+/* What the page says, as a reader sees it. */
+export function readText(page) {
+  return page.evaluate(() => document.body.innerText);
+}
+
+export async function readsText(page, pattern) {
+  await until(`the page to say ${pattern}`, async () => pattern.test(await readText(page)))
+    .catch((error) => tellPage(page, error));
+}
+
+/* Of the first camera. */
+export function readState(page) {
+  return page.evaluate(() => document.querySelector('.tile').dataset.state);
 }

@@ -1,4 +1,4 @@
-/* A real Fanlight with two test pattern cameras, and a relay that listens on the way to it. */
+/* A real Fanlight with test pattern cameras, and a relay that listens on the way to it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,28 +8,20 @@ import path from 'node:path';
 
 import { until } from './tap.js';
 
-const SETTINGS = `log-level = info
-
-[camera door]
-source = pattern
-size = 640x360
-fps = 15
-
-[camera garden]
-source = pattern
-size = 640x360
-fps = 15
-`;
+const CAMERA = { source: 'pattern', size: '640x360', fps: 15 };
 
 export class Fanlight {
   #program;
+  #cameras;
   #folder;
   #child;
   #log;
   #ports = { http: 0, https: 0 };
 
-  constructor(program) {
+  /* cameras: the settings of each by its name, where they are not the usual ones. */
+  constructor(program, cameras) {
     this.#program = program;
+    this.#cameras = cameras;
   }
 
   /* Start; again after stop(), on the same ports. */
@@ -37,7 +29,9 @@ export class Fanlight {
     this.#folder ??= await mkdtemp(path.join(tmpdir(), 'fanlight-browser-'));
     const settings = path.join(this.#folder, 'fanlight.conf');
 
-    await writeFile(settings, SETTINGS);
+    await writeFile(settings, Object.entries(this.#cameras).map(([name, camera]) =>
+      [`[camera ${name}]`, ...Object.entries({ ...CAMERA, ...camera }).map((setting) =>
+        setting.join(' = ')), ''].join('\n')).join('\n'));
     this.#log = '';
     this.#child = spawn(this.#program, ['--config', settings, '--state-dir', this.#folder,
       '--http', `127.0.0.1:${this.#ports.http}`, '--https', `127.0.0.1:${this.#ports.https}`],
@@ -62,11 +56,29 @@ export class Fanlight {
       throw new Error(`fanlight ended with ${code ?? signal}:\n${this.#log}`);
   }
 
+  /* End it as a crash would. */
+  async kill() {
+    const gone = once(this.#child, 'exit');
+
+    this.#child.kill('SIGKILL');
+    await gone;
+  }
+
+  /* Neither alive nor gone, until thaw(). */
+  freeze() {
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw() {
+    this.#child.kill('SIGCONT');
+  }
+
   /* Whatever the tests left of it. */
   async remove() {
     if (this.#isRunning())
-      this.#child.kill('SIGKILL');
-    await rm(this.#folder, { recursive: true, force: true });
+      await this.kill();
+    if (this.#folder)
+      await rm(this.#folder, { recursive: true, force: true });
   }
 
   url(scheme) {
@@ -79,13 +91,28 @@ export class Fanlight {
 
   /* The clients that /state tells of, all cameras together. */
   async clients() {
-    const state = await (await fetch(`${this.url('http')}state`)).json();
-
-    return state.cameras.flatMap((camera) => camera.clients);
+    return (await this.#cameraStates()).flatMap((camera) => camera.clients);
   }
 
+  /* The names of the cameras that have any, in one word. */
+  async watched() {
+    return (await this.#cameraStates()).filter((camera) => camera.clients.length)
+      .map((camera) => camera.name).join('');
+  }
+
+  /* Wait until there are so many. */
   async hasClients(n) {
     await until(`${n} clients in /state`, async () => (await this.clients()).length === n);
+  }
+
+  /* Wait until a viewer has drawn so many pictures of all cameras together, by its own word. */
+  async hasDrawn(n) {
+    await until(`${n} drawn pictures in /state`, async () => (await this.clients())
+      .reduce((sum, client) => sum + (client.drawn ?? 0), 0) >= n, 120000);
+  }
+
+  async #cameraStates() {
+    return (await (await fetch(`${this.url('http')}state`)).json()).cameras;
   }
 
   #isRunning() {

@@ -1,0 +1,97 @@
+/*
+ * How pictures come: over the live transport, drawn by a worker; drawn by the page, where canvases
+ * cannot be handed to a worker; or as an <img> of the stream, where the browser lacks what the live
+ * transport needs. All are used alike:
+ *   element                  what shows the picture
+ *   start(fps), stop()       take it and let it go; fps 0 is all there are
+ *   retry()                  do not wait any longer for the next attempt
+ *   snapshot()               a promise of the picture shown and when it was taken, or of nothing
+ * and tell what stream.js says; an <img> has no figures.
+ */
+import { LiveImage } from './image.js';
+import { LiveStream } from './stream.js';
+
+/* The worker, once it runs; undefined where there is none. */
+function startWorker() {
+  return new Promise((resolve) => {
+    if (!window.Worker || !HTMLCanvasElement.prototype.transferControlToOffscreen)
+      return resolve();
+    const worker = new Worker('worker.js', { type: 'module' });
+
+    worker.addEventListener('message', () => resolve(worker), { once: true });
+    worker.addEventListener('error', () => resolve());
+    // A page that is kept for going back stops its worker where it is, with its streams open.
+    addEventListener('pagehide', () => worker.terminate());
+    addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
+  });
+}
+
+class WorkerLink {
+  static #count = 0;
+  #key = WorkerLink.#count++;
+  #worker;
+  #snapshots = [];
+
+  constructor(worker, url, canvas, tell) {
+    const offscreen = canvas.transferControlToOffscreen();
+
+    this.element = canvas;
+    this.#worker = worker;
+    worker.addEventListener('message', ({ data: { key, told } }) => {
+      if (key !== this.#key)
+        return;
+      if ('snapshot' in told)
+        this.#snapshots.shift()(told.snapshot);
+      else
+        tell(told);
+    });
+    worker.postMessage({ key: this.#key, call: 'open', args: [url, offscreen] }, [offscreen]);
+  }
+
+  start(fps) {
+    this.#call('start', fps);
+  }
+
+  stop() {
+    this.#call('stop');
+  }
+
+  retry() {
+    this.#call('retry');
+  }
+
+  snapshot() {
+    return new Promise((resolve) => {
+      this.#snapshots.push(resolve);
+      this.#call('snapshot');
+    });
+  }
+
+  #call(call, ...args) {
+    this.#worker.postMessage({ key: this.#key, call, args });
+  }
+}
+
+class PageLink extends LiveStream {
+  constructor(url, canvas, tell) {
+    super(url, canvas, tell);
+    this.element = canvas;
+  }
+
+  async snapshot() {
+    return super.snapshot();
+  }
+}
+
+/* Gives a function that opens the link of a camera: (name, tell). */
+export async function chooseLink() {
+  const canLive = window.createImageBitmap && window.ReadableStream && window.AbortController;
+  const worker = canLive && await startWorker();
+  const canvas = () => document.createElement('canvas');
+
+  if (worker)
+    return (name, tell) => new WorkerLink(worker, `${name}/live`, canvas(), tell);
+  if (canLive)
+    return (name, tell) => new PageLink(`${name}/live`, canvas(), tell);
+  return (name, tell) => new LiveImage(`${name}/stream`, new Image(), tell);
+}

@@ -1,0 +1,253 @@
+/*
+ * One camera's live stream, from the server onto a canvas: always the newest picture, and every
+ * picture with its age. Runs in the worker, or in the page where there is none.
+ *
+ * What there is to tell, tell() is told:
+ *   { link: 'connecting' }, { link: 'open' }, { link: 'broken', seconds } to the next attempt
+ *   { status } as the server sends it, `since` in ms of the wall clock
+ *   { figures } twice a second; shownMs is how old the picture on the canvas is by now
+ */
+import { Figures } from './age.js';
+import { ServerClock } from './clock.js';
+import { Pauses } from './pauses.js';
+import { HELLO, PICTURE, RecordReader, STATUS, readJson } from './records.js';
+
+const CLOCK_ROUNDS = 5;
+const CLOCK_REFRESH_MS = 30000;
+const CLOCK_WRONG_MS = 500; // by what a hello can be late
+const FIGURES_MS = 500;
+const SILENCE_MS = 5000; // of a camera that is online
+
+/* Of the one server that all streams come from. */
+const clock = new ServerClock();
+let measuredMs = -Infinity;
+
+async function measureClock() {
+  measuredMs = performance.now();
+  for (let i = 0; i < CLOCK_ROUNDS; i++) {
+    const asked = performance.now();
+    const response = await fetch('clock', { cache: 'no-store' });
+    const { now_us } = await response.json();
+
+    clock.add(asked, performance.now(), now_us / 1000);
+  }
+}
+
+function keepClock() {
+  if (performance.now() - measuredMs > CLOCK_REFRESH_MS)
+    measureClock().catch(() => {}); // the stream will tell that the server is gone
+}
+
+export class LiveStream {
+  #url;
+  #canvas;
+  #context;
+  #tell;
+  #fps;
+  #attempt; // AbortController; none while stopped
+  #pauses = new Pauses();
+  #retry; // ends a pause
+  #timer;
+  #figures;
+  #online;
+  #heardMs;
+  #reader;
+  #decoding = false;
+  #waiting; // picture to decode next
+  #shown; // picture on the canvas
+  #id; // of this stream, for acknowledgements
+  #posting = false;
+
+  constructor(url, canvas, tell) {
+    this.#url = url;
+    this.#canvas = canvas;
+    this.#context = canvas.getContext('2d', { alpha: false, desynchronized: true });
+    this.#tell = tell;
+  }
+
+  /* Show what comes, at most so many pictures a second (0: all), until stop(). */
+  start(fps) {
+    if (this.#attempt && fps === this.#fps)
+      return;
+    this.stop();
+    this.#fps = fps;
+    this.#figures = new Figures();
+    this.#timer = setInterval(() => this.#tick(), FIGURES_MS);
+    this.#run();
+  }
+
+  /* Let the stream go; what is on the canvas stays. */
+  stop() {
+    this.#attempt?.abort();
+    this.#attempt = undefined;
+    this.#retry?.();
+    clearInterval(this.#timer);
+  }
+
+  /* Do not wait any longer for the next attempt. */
+  retry() {
+    this.#retry?.();
+  }
+
+  /* The very picture on the canvas, and when it was taken; undefined before the first. */
+  snapshot() {
+    return this.#shown &&
+      { blob: this.#shown.blob, takenMs: Date.now() - this.#age(this.#shown) };
+  }
+
+  async #run() {
+    let attempt;
+
+    do {
+      attempt = this.#attempt = new AbortController();
+      this.#tell({ link: 'connecting' });
+      await this.#read(attempt.signal).catch(() => {}); // whatever it was, the next may be better
+      if (this.#attempt !== attempt)
+        return;
+      const pause = this.#pauses.next();
+
+      this.#id = undefined;
+      this.#tell({ link: 'broken', seconds: pause / 1000 });
+      await new Promise((resolve) => {
+        this.#retry = resolve;
+        setTimeout(resolve, pause);
+      });
+    } while (this.#attempt === attempt);
+  }
+
+  async #read(signal) {
+    this.#heardMs = performance.now();
+    this.#online = true;
+    this.#waiting = undefined;
+    this.#reader = new RecordReader();
+    keepClock();
+    const response = await fetch(this.#fps ? `${this.#url}?fps=${this.#fps}` : this.#url,
+      { cache: 'no-store', signal });
+
+    if (!response.ok)
+      throw new Error(`${this.#url}: ${response.status}`);
+    const body = response.body.getReader();
+
+    for (;;) {
+      const { done, value } = await body.read();
+
+      if (done || signal.aborted)
+        return;
+      this.#heardMs = performance.now();
+      for (const record of this.#reader.push(value))
+        this.#take(record, signal);
+    }
+  }
+
+  #take(record, signal) {
+    if (record.type === HELLO)
+      this.#greet(readJson(record));
+    else if (record.type === STATUS)
+      this.#hearStatus(readJson(record));
+    else if (record.type === PICTURE && !record.placeholder)
+      this.#offer(record, signal);
+  }
+
+  #greet(hello) {
+    this.#id = hello.id;
+    this.#tell({ link: 'open' });
+    if (Math.abs(clock.at(performance.now()) - hello.now_us / 1000) > CLOCK_WRONG_MS) {
+      clock.reset();
+      measuredMs = -Infinity;
+      keepClock();
+    }
+  }
+
+  #hearStatus({ since_us, ...status }) {
+    const since = Date.now() - (clock.at(performance.now()) - since_us / 1000);
+
+    this.#online = status.online;
+    this.#tell({ status: since ? { ...status, since } : status });
+  }
+
+  /* A newer picture takes the place of one that still waits. */
+  #offer(record, signal) {
+    const blob = new Blob(record.parts, { type: 'image/jpeg' });
+
+    this.#pauses.reset();
+    this.#figures.arrived(blob.size);
+    this.#waiting = { ...record, parts: undefined, blob, signal };
+    if (!this.#decoding)
+      this.#decode();
+  }
+
+  async #decode() {
+    this.#decoding = true;
+    while (this.#waiting) {
+      const picture = this.#waiting;
+
+      this.#waiting = undefined;
+      const bitmap = await createImageBitmap(picture.blob).catch(() => undefined);
+
+      if (bitmap && !picture.signal.aborted)
+        this.#draw(picture, bitmap);
+      bitmap?.close();
+    }
+    this.#decoding = false;
+  }
+
+  #draw(picture, bitmap) {
+    const canvas = this.#canvas;
+
+    if (canvas.width !== bitmap.width || canvas.height !== bitmap.height)
+      Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
+    this.#context.drawImage(bitmap, 0, 0);
+    const last = this.#shown;
+
+    this.#shown = picture;
+    picture.drawnMs = performance.now();
+    picture.ageMs = this.#age(picture);
+    this.#figures.drawn(picture.drawnMs, picture.ageMs);
+    if (last?.signal !== picture.signal)
+      this.#tick(); // the first of this attempt is news
+    else if (!this.#fps)
+      this.#figures.dropped += (picture.serial - last.serial >>> 0) - 1; // serials wrap
+    this.#acknowledge(picture);
+  }
+
+  /*
+   * Tell the server what has been drawn, so that it can send no more than the way can carry. One at
+   * a time: what is drawn meanwhile is told of by the newest.
+   */
+  async #acknowledge({ signal }) {
+    if (this.#posting)
+      return;
+    this.#posting = true;
+    for (let told; this.#id && told !== this.#shown;) {
+      told = this.#shown;
+      const response = await fetch(`${this.#url}/${this.#id}`, { method: 'POST', signal,
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ serial: told.serial, age_ms: told.ageMs }),
+      }).catch(() => undefined);
+
+      if (!response?.ok)
+        break; // the stream itself tells how it is
+    }
+    this.#posting = false;
+  }
+
+  /* How old a picture is by now; as long as the clock is unknown, how long it is on the canvas. */
+  #age(picture) {
+    const now = performance.now();
+
+    return clock.at(now) === undefined ? now - picture.drawnMs :
+      Math.max(0, clock.at(now) - picture.capturedMs);
+  }
+
+  #tick() {
+    const now = performance.now();
+    const { width, height } = this.#canvas;
+
+    keepClock();
+    if (this.#shown)
+      this.#tell({ figures: { ...this.#figures.summary(now), width, height,
+        shownMs: this.#age(this.#shown) } });
+    if (this.#id && this.#online && now - this.#heardMs > SILENCE_MS)
+      this.#attempt.abort();
+  }
+}

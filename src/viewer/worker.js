@@ -1,0 +1,15 @@
+/* The live streams of the page, on a thread of their own; link.js is the other end. */
+import { LiveStream } from './stream.js';
+
+const streams = new Map();
+
+addEventListener('message', ({ data: { key, call, args } }) => {
+  if (call === 'open') {
+    streams.set(key, new LiveStream(...args, (told) => postMessage({ key, told })));
+  } else if (call === 'snapshot') {
+    postMessage({ key, told: { snapshot: streams.get(key).snapshot() } });
+  } else {
+    streams.get(key)[call](...args);
+  }
+});
+postMessage({ ready: true });

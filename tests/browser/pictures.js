@@ -1,0 +1,146 @@
+/* Pictures advance, on every path, and only where somebody sees them. */
+import assert from 'node:assert/strict';
+
+import { complaints, openBareImage, openPage, openViewer, picture, readsText, seesAdvancing }
+  from './browsers.js';
+import { until } from './tap.js';
+
+async function page_shows_live_pictures_over_one_http2_connection({ browser, fanlight }) {
+  const page = await openViewer(browser, fanlight.url('https'));
+  const protocols = await page.evaluate(() =>
+    performance.getEntries().map((entry) => entry.nextHopProtocol).filter(Boolean));
+
+  await fanlight.hasDrawn(20);
+  const clients = await fanlight.clients();
+
+  assert.ok(protocols.length > 3);
+  assert.deepEqual(new Set(protocols), new Set(['h2']));
+  assert.deepEqual(clients.map((client) => client.layout), ['live', 'live']);
+  assert.equal(clients[0].address, clients[1].address);
+  await readsText(page, /2 of 2 cameras online/);
+  await readsText(page, /\d+(\.\d)? fps · \d+ ms/);
+  assert.deepEqual(await complaints(page), []);
+}
+
+async function page_and_all_that_belongs_to_it_are_less_than_60_kb({ browser, fanlight }) {
+  const page = await openViewer(browser, fanlight.url('http'));
+  const urls = new Set(await page.evaluate(() => performance.getEntries()
+    .map((entry) => entry.name).filter((name) => /(\/|\.\w+)$/.test(name))));
+  let bytes = 0;
+
+  for (const url of urls)
+    bytes += (await (await fetch(url)).arrayBuffer()).byteLength;
+  assert.ok(urls.has(`${fanlight.url('http')}worker.js`));
+  assert.ok(bytes > 10000 && bytes <= 60 * 1024, `${bytes} bytes: ${[...urls]}`);
+}
+
+async function page_draws_itself_where_there_is_no_worker({ browser, fanlight }) {
+  const page = await openViewer(browser, fanlight.url('https'), () => delete window.Worker);
+
+  assert.deepEqual((await fanlight.clients()).map((client) => client.layout), ['live', 'live']);
+  await readsText(page, /fps · \d+ ms/);
+  assert.deepEqual(await complaints(page), []);
+}
+
+async function page_shows_images_where_the_browser_lacks_more({ browser, fanlight }) {
+  const page = await openViewer(browser, fanlight.url('https'),
+    () => delete window.ReadableStream);
+
+  assert.deepEqual((await fanlight.clients()).map((client) => client.layout), ['early', 'early']);
+  await readsText(page, /Live/);
+  assert.deepEqual(await complaints(page), []);
+}
+
+async function bare_image_advances_over_http2_in_each_layout({ browser, fanlight }) {
+  for (const layout of ['early', 'classic']) {
+    await (await openBareImage(browser, fanlight.url('https'), layout)).bringToFront();
+    await until(`a client of layout ${layout}`, async () => (await fanlight.clients()).some(
+      (client) => client.layout === layout && client.protocol === 'h2'));
+  }
+}
+
+async function image_gets_the_layout_that_shows_each_frame_at_once({ browser, relay }) {
+  await openBareImage(browser, relay.url());
+  const headers = relay.answered.matchAll(/--boundarydonotcross\r\n(.+?)\r\n\r\n/gs);
+
+  assert.match(relay.asked, /^GET \/stream .+\r\n(.+\r\n)*sec-fetch-dest: image\r\n/im);
+  // A Content-Length would have to wait for the picture whose header it stands in.
+  assert.deepEqual(new Set(Array.from(headers, ([, header]) => header)),
+    new Set(['Content-Type: image/jpeg']));
+}
+
+async function nine_cameras_share_a_connection_and_only_seen_ones_use_it({ browser, nine }) {
+  const page = await openPage(browser);
+
+  await page.setViewport({ width: 1280, height: 800 });
+  await page.goto(nine.url('https'));
+  await nine.hasClients(9);
+  for (let n = 1; n <= 9; n++)
+    await seesAdvancing(page, picture(n));
+  const clients = await nine.clients();
+
+  assert.equal(new Set(clients.map((client) => client.address)).size, 1);
+  assert.deepEqual(new Set(clients.map((client) => client.layout)), new Set(['live']));
+
+  // A window for the first of them, then for the last.
+  await page.setViewport({ width: 300, height: 200 });
+  await until('the last to be let go', async () => /^a[^i]*$/.test(await nine.watched()));
+  await page.evaluate(() => document.querySelector('.tile:last-of-type').scrollIntoView());
+  await until('the first to be let go', async () => /^[^a]*i$/.test(await nine.watched()));
+  await seesAdvancing(page, picture(9));
+  assert.deepEqual(await complaints(page), []);
+}
+
+async function cameras_that_connections_lack_for_say_so({ browser, nine }) {
+  const page = await openPage(browser);
+
+  await page.setViewport({ width: 1280, height: 800 });
+  await page.goto(nine.url('http'));
+  await seesAdvancing(page, picture(4));
+  await readsText(page, /Use HTTPS, or enlarge this camera/);
+  assert.equal((await nine.clients()).length, 4);
+}
+
+async function hidden_page_lets_its_streams_go({ browser, fanlight }) {
+  const page = await openViewer(browser, fanlight.url('https'));
+  const other = await browser.newPage();
+
+  await other.bringToFront();
+  await fanlight.hasClients(0);
+  await page.bringToFront();
+  await fanlight.hasClients(2);
+  await seesAdvancing(page, picture(1));
+}
+
+async function page_left_lets_its_streams_go_and_takes_them_again({ browser, fanlight }) {
+  const page = await openViewer(browser, fanlight.url('https'));
+
+  await page.goto(`${fanlight.url('https')}healthz`);
+  await fanlight.hasClients(0);
+  // Firefox brings the page back from a cache and never tells puppeteer that it has come.
+  await page.evaluate(() => history.back()).catch(() => {});
+  await fanlight.hasClients(2);
+  await seesAdvancing(page, picture(1));
+}
+
+async function page_works_below_a_proxys_prefix({ browser, fanlight, proxy }) {
+  const page = await openViewer(browser, proxy.url());
+
+  await fanlight.hasDrawn(20);
+  await readsText(page, /fps · \d+ ms/);
+  assert.deepEqual(await complaints(page), []);
+}
+
+export const pictures = [
+  page_shows_live_pictures_over_one_http2_connection,
+  page_and_all_that_belongs_to_it_are_less_than_60_kb,
+  page_draws_itself_where_there_is_no_worker,
+  page_shows_images_where_the_browser_lacks_more,
+  bare_image_advances_over_http2_in_each_layout,
+  image_gets_the_layout_that_shows_each_frame_at_once,
+  nine_cameras_share_a_connection_and_only_seen_ones_use_it,
+  cameras_that_connections_lack_for_say_so,
+  hidden_page_lets_its_streams_go,
+  page_left_lets_its_streams_go_and_takes_them_again,
+  page_works_below_a_proxys_prefix,
+];
