@@ -164,8 +164,9 @@ ON_SERVER static void serve_asset(h2o_req_t *req, h2o_iovec_t path)
 		reply_header(req, "ETag", asset->etag);
 		reply_header(req, "Cache-Control", "no-cache");
 		reply_header(req, "Content-Security-Policy",
-			"default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; "
-			"form-action 'none'");
+			"default-src 'none'; script-src 'self'; worker-src 'self'; "
+			"style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+			"base-uri 'none'; form-action 'none'; frame-ancestors 'self'");
 		reply_header(req, "Referrer-Policy", "no-referrer");
 		reply_header(req, "X-Content-Type-Options", "nosniff");
 		send_body(req, reply_is_known(req, asset->etag) ? 304 : 200, asset->type,

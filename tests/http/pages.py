@@ -11,7 +11,9 @@ class Pages(server.Case):
         status, headers, body = self.fanlight.get("/")
         self.assertEqual(status, 200)
         self.assertEqual(headers["content-type"], "text/html; charset=utf-8")
-        self.assertIn("default-src 'self'", headers["content-security-policy"])
+        policy = headers["content-security-policy"]
+        self.assertIn("default-src 'none'", policy)
+        self.assertNotIn("unsafe", policy)
         self.assertEqual(headers["x-content-type-options"], "nosniff")
         links = re.findall(r'(?:href|src)="([^"]+\.(?:css|js))"', body.decode())
         self.assertTrue(links)
