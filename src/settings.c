@@ -98,7 +98,7 @@ static int parse_directory(const struct setting *setting, void *field, const cha
 /* What lies behind a path is the camera's to judge; a word that is none is a mistyped one. */
 static int parse_source(const struct setting *setting, void *field, const char *value)
 {
-	static const char *const kinds[] = {"v4l2:", "replay:"};
+	static const char *const kinds[] = {"name:", "bus:", "v4l2:", "replay:"};
 	bool good = !strcmp(value, "auto") || !strcmp(value, "pattern");
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -471,8 +471,8 @@ static const struct setting settings_table[] = {
 		"N", "threads for one picture, 1 to 16; auto: one a core",
 		"a number from 1 to 16, or auto"},
 	{"source", CAMERA(camera.source), parse_source, print_text,
-		"SOURCE", "auto, pattern, PATH, v4l2:PATH or replay:PATH",
-		"auto, pattern, v4l2:PATH, replay:PATH, or a path with a / such as /dev/video0 or ./a.mjpg"},
+		"SOURCE", "auto, pattern, PATH, name:NAME or bus:BUS",
+		"auto, pattern, name:NAME, bus:BUS, v4l2:PATH, replay:PATH, or a path with a / such as /dev/video0 or ./a.mjpg"},
 	{"size", CAMERA(camera), parse_size, print_size,
 		"WxH", "pixels, such as 1280x720",
 		"WIDTHxHEIGHT, even numbers from 2 to 16384, or auto"},

@@ -11,7 +11,14 @@
 #include "camera/reason.h"
 #include "camera/v4l2_signal.h"
 
-enum source { SOURCE_AUTO, SOURCE_PATTERN, SOURCE_V4L2, SOURCE_REPLAY };
+enum source {
+	SOURCE_AUTO,
+	SOURCE_PATTERN,
+	SOURCE_NAME,
+	SOURCE_BUS,
+	SOURCE_V4L2,
+	SOURCE_REPLAY,
+};
 
 /* errno in a sentence. */
 ANY_THREAD static int cannot_read(const char *path, char reason[CAMERA_REASON_BYTES])
@@ -19,23 +26,35 @@ ANY_THREAD static int cannot_read(const char *path, char reason[CAMERA_REASON_BY
 	return reason_set(reason, -errno, "cannot read %.100s: %s", path, strerror(errno));
 }
 
-/* What a source string names: the kind, and the path where there is one. */
+/* What a source string names: the kind, and what follows the kind or is a path. */
 ANY_THREAD static int parse_source(const char *source, enum source *ret_kind, const char **ret_path,
 	char reason[CAMERA_REASON_BYTES])
 {
+	static const struct {
+		const char *prefix;
+		enum source kind;
+	} kinds[] = {
+		{"name:", SOURCE_NAME},
+		{"bus:", SOURCE_BUS},
+		{"v4l2:", SOURCE_V4L2},
+		{"replay:", SOURCE_REPLAY},
+	};
 	struct stat st;
 
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		size_t length = strlen(kinds[i].prefix);
+
+		if (!strncmp(source, kinds[i].prefix, length) && source[length]) {
+			*ret_kind = kinds[i].kind;
+			*ret_path = source + length;
+			return 0;
+		}
+	}
 	*ret_path = source;
 	if (!*source || !strcmp(source, "auto")) {
 		*ret_kind = SOURCE_AUTO;
 	} else if (!strcmp(source, "pattern")) {
 		*ret_kind = SOURCE_PATTERN;
-	} else if (!strncmp(source, "v4l2:", 5) && source[5]) {
-		*ret_kind = SOURCE_V4L2;
-		*ret_path = source + 5;
-	} else if (!strncmp(source, "replay:", 7) && source[7]) {
-		*ret_kind = SOURCE_REPLAY;
-		*ret_path = source + 7;
 	} else if (!stat(source, &st)) {
 		*ret_kind = S_ISCHR(st.st_mode) ? SOURCE_V4L2 : SOURCE_REPLAY;
 	} else if (!strncmp(source, "/dev/", 5)) {
@@ -44,8 +63,8 @@ ANY_THREAD static int parse_source(const char *source, enum source *ret_kind, co
 		return cannot_read(source, reason);
 	} else {
 		return reason_set(reason, -EINVAL,
-			"\"%.48s\" is no source: use auto, pattern, v4l2:DEVICE, replay:PATH, "
-			"or the path of a device, file or folder",
+			"\"%.48s\" is no source: use auto, pattern, name:NAME, bus:BUS, "
+			"v4l2:DEVICE, replay:PATH, or the path of a device, file or folder",
 			source);
 	}
 	return 0;
@@ -92,6 +111,24 @@ int camera_check(const struct camera_config *config, char reason[CAMERA_REASON_B
 	return 0;
 }
 
+static const struct v4l2_wish any_camera = {"", ""};
+
+/* The camera of a name or on a bus, under whatever number it has now. */
+ON_CAPTURE static int open_wished(const struct camera_config *config, enum source kind,
+	const char *text, struct camera_stats *stats, struct camera **ret_camera,
+	char reason[CAMERA_REASON_BYTES])
+{
+	struct v4l2_wish wish = {kind == SOURCE_BUS ? text : "", kind == SOURCE_NAME ? text : ""};
+	char path[256];
+	int err = v4l2_find(&wish, path, sizeof path, reason);
+
+	if (err == -ENOENT)
+		return reason_set(reason, err,
+			"no camera %s \"%.64s\" is there; plug it in, or see fanlight --list",
+			kind == SOURCE_BUS ? "on bus" : "of the name", text);
+	return err < 0 ? err : v4l2_open(config, path, stats, ret_camera, reason);
+}
+
 /*
  * The first V4L2 camera, or the pattern where there is none. Who has seen a camera is not shown the
  * pattern when it is unplugged: a pattern never fails, so what was opened before was a camera.
@@ -100,7 +137,7 @@ ON_CAPTURE static int open_auto(const struct camera_config *config, struct camer
 	struct camera **ret_camera, char reason[CAMERA_REASON_BYTES])
 {
 	char path[256], room[48];
-	int err = v4l2_find_first(path, sizeof path, reason);
+	int err = v4l2_find(&any_camera, path, sizeof path, reason);
 
 	if (!err)
 		return v4l2_open(config, path, stats, ret_camera, reason);
@@ -123,7 +160,7 @@ bool camera_is_found(void)
 {
 	char path[256], reason[CAMERA_REASON_BYTES];
 
-	return !v4l2_find_first(path, sizeof path, reason);
+	return !v4l2_find(&any_camera, path, sizeof path, reason);
 }
 
 int camera_open(const struct camera_config *config, struct camera_stats *stats,
@@ -140,6 +177,9 @@ int camera_open(const struct camera_config *config, struct camera_stats *stats,
 		break;
 	case SOURCE_PATTERN:
 		return pattern_open(config, stats, ret_camera, reason);
+	case SOURCE_NAME:
+	case SOURCE_BUS:
+		return open_wished(config, kind, path, stats, ret_camera, reason);
 	case SOURCE_V4L2:
 		return v4l2_open(config, path, stats, ret_camera, reason);
 	case SOURCE_REPLAY:

@@ -33,8 +33,9 @@ struct camera_control_setting {
 
 /* What is asked of a camera; zero and "" leave the choice to it. */
 struct camera_config {
-	char name[32];          /* for logs, threads and URLs */
-	char source[256];       /* auto, pattern, PATH, v4l2:PATH, replay:PATH */
+	char name[32]; /* for logs, threads and URLs */
+	char source
+		[256]; /* auto, pattern, PATH, or one of name: bus: v4l2: replay: and what it names */
 	uint32_t width, height; /* pixels */
 	double fps;             /* frames per second */
 	uint32_t fourcc;        /* V4L2_PIX_FMT_* */

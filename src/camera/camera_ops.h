@@ -29,10 +29,18 @@ ON_CAPTURE int pattern_open(const struct camera_config *config, struct camera_st
 ON_CAPTURE int replay_open(const struct camera_config *config, const char *path,
 	struct camera_stats *stats, struct camera **ret_camera, char reason[CAMERA_REASON_BYTES]);
 
+/* Which V4L2 camera: "" leaves a field open. */
+struct v4l2_wish {
+	const char *bus;  /* its bus, as --list shows it */
+	const char *name; /* part of its card's name, whatever the case */
+};
+
 /*
- * The path of the first V4L2 capture device that can stream. Returns 0, -ENOENT when there is none,
- * or another negative errno with a sentence in reason when all that may be one cannot be opened.
+ * The path of the first V4L2 capture device of this kind that can stream. Returns 0, -ENOENT when
+ * there is none, or another negative errno with a sentence in reason when all that may be one
+ * cannot be opened.
  */
-ANY_THREAD int v4l2_find_first(char *ret_path, size_t path_bytes, char reason[CAMERA_REASON_BYTES]);
+ANY_THREAD int v4l2_find(const struct v4l2_wish *wish, char *ret_path, size_t path_bytes,
+	char reason[CAMERA_REASON_BYTES]);
 
 #endif

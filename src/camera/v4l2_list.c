@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "camera/camera_ops.h"
 #include "camera/formats.h"
@@ -43,14 +44,25 @@ ANY_THREAD static int find_nodes(int numbers[NODES_MAX])
 	return n;
 }
 
-int v4l2_find_first(char *ret_path, size_t path_bytes, char reason[CAMERA_REASON_BYTES])
+/* Whether an open device is what is wished for, and has pictures to offer. */
+ANY_THREAD static bool is_wished(const struct v4l2_device *device, const struct v4l2_wish *wish)
+{
+	const struct v4l2_capability *capability = &device->capability;
+	struct v4l2_fmtdesc format;
+
+	return (!*wish->bus || !strcmp((const char *)capability->bus_info, wish->bus)) &&
+	       strcasestr((const char *)capability->card, wish->name) &&
+	       device_format(device, 0, &format);
+}
+
+int v4l2_find(const struct v4l2_wish *wish, char *ret_path, size_t path_bytes,
+	char reason[CAMERA_REASON_BYTES])
 {
 	int numbers[NODES_MAX], n = find_nodes(numbers), err = -ENOENT;
 
 	for (int i = 0; i < n; i++) {
 		char path[32], why[CAMERA_REASON_BYTES];
 		struct v4l2_device device;
-		struct v4l2_fmtdesc format;
 		int failed;
 		bool found;
 
@@ -60,7 +72,7 @@ int v4l2_find_first(char *ret_path, size_t path_bytes, char reason[CAMERA_REASON
 			err = reason_set(reason, failed, "%s", why);
 		if (failed)
 			continue;
-		found = device_format(&device, 0, &format);
+		found = is_wished(&device, wish);
 		device_close(&device);
 		if (found) {
 			(void)snprintf(ret_path, path_bytes, "%s", path);
@@ -175,6 +187,37 @@ ON_MAIN static void print_inputs(const struct v4l2_device *device, FILE *out)
 	fprintf(out, "\n");
 }
 
+/* The links in a folder of udev's that lead to a node. */
+ON_MAIN static void print_links(const char *folder, const char *node, FILE *out)
+{
+	DIR *links = opendir(folder);
+	const struct dirent *entry;
+
+	if (!links)
+		return;
+	while ((entry = readdir(links))) {
+		char target[64];
+		ssize_t length = readlinkat(dirfd(links), entry->d_name, target, sizeof target - 1);
+
+		if (length < 0)
+			continue;
+		target[length] = '\0';
+		if (!strcmp(basename(target), basename(node)))
+			fprintf(out, ", %s/%s", folder, entry->d_name);
+	}
+	(void)closedir(links);
+}
+
+/* What it can be called in the settings, besides its node. */
+ON_MAIN static void print_names(const struct v4l2_device *device, FILE *out)
+{
+	fprintf(out, "    source: name:%s, bus:%s", device->capability.card,
+		device->capability.bus_info);
+	print_links("/dev/v4l/by-id", device->path, out);
+	print_links("/dev/v4l/by-path", device->path, out);
+	fputc('\n', out);
+}
+
 int camera_list(FILE *out)
 {
 	int numbers[NODES_MAX], n = find_nodes(numbers), cameras = 0;
@@ -194,6 +237,7 @@ int camera_list(FILE *out)
 		}
 		fprintf(out, "%s  %s (driver %s, %s)\n", path, device.capability.card,
 			device.capability.driver, device.capability.bus_info);
+		print_names(&device, out);
 		print_inputs(&device, out);
 		err = print_formats(&device, out);
 		device_close(&device);

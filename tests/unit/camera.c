@@ -29,7 +29,7 @@ ON_MAIN static int check(const char *source)
 ON_MAIN static void usable_sources_pass(void **state)
 {
 	static const char *const sources[] = {"", "auto", "pattern", "/dev/null", "v4l2:/dev/null",
-		"/tmp", "replay:/tmp", "/proc/self/exe"};
+		"/tmp", "replay:/tmp", "/proc/self/exe", "name:HD Webcam", "bus:usb-1-1.2"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(sources); i++) {
@@ -57,13 +57,13 @@ ON_MAIN static void missing_file_is_named(void **state)
 
 ON_MAIN static void unknown_word_is_answered_with_what_is_allowed(void **state)
 {
-	static const char *const words[] = {"patern", "v4l2:", "replay:", "usb:3"};
+	static const char *const words[] = {"patern", "v4l2:", "replay:", "name:", "usb:3"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(words); i++) {
 		assert_int_equal(check(words[i]), -EINVAL);
 		assert_non_null(strstr(reason, words[i]));
-		assert_non_null(strstr(reason, "auto, pattern, v4l2:DEVICE, replay:PATH"));
+		assert_non_null(strstr(reason, "auto, pattern, name:NAME, bus:BUS, "));
 	}
 }
 
@@ -115,11 +115,12 @@ ON_CAPTURE static void auto_shows_the_pattern_until_it_has_seen_a_camera(void **
 {
 	struct camera_config config = {.name = "test", .source = "auto"};
 	struct camera_stats stats = {0};
+	const struct v4l2_wish any = {"", ""};
 	struct camera *camera;
 	char path[64];
 
 	(void)state;
-	if (!v4l2_find_first(path, sizeof path, reason))
+	if (!v4l2_find(&any, path, sizeof path, reason))
 		skip();
 	assert_int_equal(camera_open(&config, &stats, &camera, reason), 0);
 	assert_string_equal(camera->info.driver, "pattern");
