@@ -6,6 +6,9 @@
  * `modprobe -a vhci-hcd uvcvideo`. Standard input takes orders, a line each:
  *
  *   truncate N   cut the next N pictures in half
+ *   corrupt N    overwrite the next N with what is no JPEG
+ *   flag N       mark the next N as wrong, as a camera does that has noticed
+ *   stall N      for N pictures' time send nothing
  *
  * and its end pulls the plug.
  *
@@ -93,7 +96,8 @@ struct camera {
 
 	struct picture pictures[PICTURES_MAX];
 	size_t n_pictures, next_picture;
-	unsigned to_truncate;
+	unsigned to_truncate, to_corrupt, to_flag;
+	bool corrupt, flagged; /* the picture that is on its way */
 
 	struct usbip_header requests[REQUESTS_MAX]; /* for the stream, oldest first */
 	size_t n_requests;
@@ -400,10 +404,19 @@ static void handle_request(struct camera *camera)
 static void handle_order(struct camera *camera)
 {
 	char line[64];
+	unsigned n;
 
 	if (!fgets(line, sizeof line, stdin))
 		exit(EXIT_SUCCESS);
-	if (sscanf(line, "truncate %u", &camera->to_truncate) != 1)
+	if (sscanf(line, "truncate %u", &n) == 1)
+		camera->to_truncate = n;
+	else if (sscanf(line, "corrupt %u", &n) == 1)
+		camera->to_corrupt = n;
+	else if (sscanf(line, "flag %u", &n) == 1)
+		camera->to_flag = n;
+	else if (sscanf(line, "stall %u", &n) == 1)
+		camera->due_ns = now_ns() + n * INTERVAL_NS;
+	else
 		fprintf(stderr, "fakecam: unknown order %s", line);
 }
 
@@ -418,6 +431,10 @@ static void begin_picture(struct camera *camera, uint64_t now)
 		camera->to_truncate--;
 		camera->rest_bytes /= 2;
 	}
+	camera->corrupt = camera->to_corrupt;
+	camera->to_corrupt -= camera->corrupt;
+	camera->flagged = camera->to_flag;
+	camera->to_flag -= camera->flagged;
 	camera->odd = !camera->odd;
 	camera->due_ns = (camera->due_ns + INTERVAL_NS > now ? camera->due_ns : now) + INTERVAL_NS;
 }
@@ -440,12 +457,16 @@ static void feed(struct camera *camera)
 		bytes = (bytes < sizeof payload ? bytes : sizeof payload) - HEADER_BYTES;
 		if (bytes > camera->rest_bytes)
 			bytes = camera->rest_bytes;
-		memcpy(payload + HEADER_BYTES, camera->rest, bytes);
+		if (camera->corrupt)
+			memset(payload + HEADER_BYTES, 0x5a, bytes);
+		else
+			memcpy(payload + HEADER_BYTES, camera->rest, bytes);
 		camera->rest += bytes;
 		camera->rest_bytes -= bytes;
 		payload[0] = HEADER_BYTES;
 		payload[1] = UVC_STREAM_EOH | (camera->odd ? UVC_STREAM_FID : 0) |
-			     (camera->rest_bytes ? 0 : UVC_STREAM_EOF);
+			     (camera->rest_bytes ? 0 : UVC_STREAM_EOF) |
+			     (camera->flagged ? UVC_STREAM_ERR : 0);
 		answer(camera, &camera->requests[0], 0, payload, HEADER_BYTES + bytes);
 		forget(camera, 0);
 	}

@@ -2,13 +2,16 @@
 
 They run as root, in the guest or on a machine with vivid: TEST.py FANLIGHT FAKECAM
 """
+import http.client
 import io
 import json
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import threading
+import time
 import traceback
 import urllib.error
 import urllib.request
@@ -19,6 +22,9 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 FANLIGHT, FAKECAM = sys.argv[1:3]
 WIDTH, HEIGHT = 640, 360
+
+# Kinds of vivid's inputs.
+INPUTS = {'webcam': '0x0', 'svideo': '0x2', 'hdmi': '0x3'}
 
 # An emulated machine is slow; nothing here is about speed, a test that waits this long has failed.
 PATIENCE_S = 30
@@ -56,10 +62,10 @@ def output_of(*command, timeout=PATIENCE_S):
 
 
 def load_vivid(inputs, **parameters):
-    """Load vivid with one video node an input: 'webcam' or 'hdmi'. Returns the nodes' paths."""
+    """Load vivid with one video node an input, of INPUTS' kinds. Returns the nodes' paths."""
     unload_vivid()
     n = len(inputs)
-    kinds = ','.join('0x0' if kind == 'webcam' else '0x3' for kind in inputs)
+    kinds = ','.join(INPUTS[kind] for kind in inputs)
     output_of('modprobe', 'vivid', f'n_devs={n}', 'node_types=' + ','.join(['0x1'] * n),
               'num_inputs=' + ','.join(['1'] * n), f'input_types={kinds}',
               *(f'{name}={value}' for name, value in parameters.items()))
@@ -156,13 +162,107 @@ class Fanlight:
     def state(self):
         return json.loads(self.get('/state')[2])
 
+    def until(self, promise, camera=0):
+        """The state of a camera as soon as it is as promised."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not promise(state := self.state()['cameras'][camera]):
+            assert time.monotonic() < deadline, f'it never was as promised, but {state}'
+        return state
+
     def stream(self, camera=''):
-        """An endless iterator over the pictures of one stream."""
+        """An iterator over the pictures of one stream, as long as Fanlight runs."""
         with urllib.request.urlopen(f'{self.url}{camera}/stream', timeout=PATIENCE_S) as response:
-            while True:
-                length = 0
-                while line := response.readline().strip().lower():
-                    if line.startswith(b'content-length:'):
-                        length = int(line.split(b':')[1])
-                if length:
+            length = 0
+            while line := response.readline():
+                line = line.strip().lower()
+                if line.startswith(b'content-length:'):
+                    length = int(line.split(b':')[1])
+                elif not line and length:
                     yield response.read(length)
+                    length = 0
+
+
+class Viewer:
+    """Somebody who opens one stream and watches it, whatever happens to the camera."""
+
+    def __init__(self, fanlight, camera=''):
+        self.pictures, self.newest, self.watching = 0, None, True
+        self.changed = threading.Condition()
+        self.thread = threading.Thread(target=self.watch, args=(fanlight.stream(camera),))
+        self.thread.start()
+
+    def watch(self, stream):
+        try:
+            for picture in stream:
+                with self.changed:
+                    self.pictures += 1
+                    self.newest = picture
+                    self.changed.notify_all()
+        except (OSError, http.client.HTTPException):
+            pass  # Fanlight was stopped
+        with self.changed:
+            self.watching = False
+            self.changed.notify_all()
+
+    def wait_for_more(self, pictures=2):
+        """See so many more. Returns the last."""
+        with self.changed:
+            wanted = self.pictures + pictures
+            self.changed.wait_for(lambda: not self.watching or self.pictures >= wanted, PATIENCE_S)
+            assert self.pictures >= wanted, f'{"no more pictures" if self.watching else "cut off"}'
+            return self.newest
+
+
+class Pair:
+    """Two cameras in one Fanlight: the first is made to fail, the second must not notice.
+
+    Two viewers watch the first and one the second, all the time. Each fault prints a row of a
+    table, as TAP's diagnostics.
+    """
+
+    def __init__(self, bad, good):
+        self.fanlight = Fanlight('--camera', 'bad', *bad, '--camera', 'good', *good).__enter__()
+        self.viewers = [Viewer(self.fanlight, '/bad') for _ in range(2)]
+        self.other = Viewer(self.fanlight, '/good')
+        for viewer in (*self.viewers, self.other):
+            viewer.wait_for_more()
+        print('# fault | injected | recovered | median s | worst s | lost by the other camera',
+              flush=True)
+
+    def state(self, camera=0):
+        return self.fanlight.state()['cameras'][camera]
+
+    def endure(self, fault, inject, happened, times, both=False):
+        """Make a fault happen so often; each time every viewer is served again."""
+        before, seconds = self.state(1), []
+        for _ in range(times):
+            seconds.append(recover(self.fanlight, self.viewers, inject, happened))
+            self.other.wait_for_more()
+        after = self.state(1)
+        row(fault, seconds, '-' if both else after['drops']['lost'] - before['drops']['lost'])
+        for fact in ('online', 'opened', 'restarted', 'lost'):
+            assert both or after[fact] == before[fact], (before, after)
+
+    def nobody_was_cut_off(self):
+        """Nobody was until Fanlight stops."""
+        assert all(viewer.watching for viewer in (*self.viewers, self.other))
+        self.fanlight.__exit__(None, None, None)
+        for viewer in (*self.viewers, self.other):
+            viewer.thread.join()
+
+
+def row(fault, seconds, lost):
+    print(f'# {fault} | {len(seconds)} | {len(seconds)} | {statistics.median(seconds):.2f} | '
+          f'{max(seconds):.2f} | {lost}', flush=True)
+
+
+def recover(fanlight, viewers, inject, happened):
+    """Inject a fault, see it counted and every viewer served again. Returns how long that took."""
+    before = fanlight.state()['cameras'][0]
+    began = time.monotonic()
+    inject()
+    fanlight.until(lambda camera: happened(before, camera))
+    fanlight.until(lambda camera: camera['online'])
+    for viewer in viewers:
+        viewer.wait_for_more()
+    return time.monotonic() - began

@@ -65,8 +65,9 @@ class Camera:
         self.process.wait(guest.PATIENCE_S)
         self.events.wait_for('remove', Path(NODE).name)
 
-    def truncate(self, n):
-        self.process.stdin.write(f'truncate {n}\n')
+    def order(self, what, n):
+        """Send pictures that are truncated, corrupt or flagged, or none at all."""
+        self.process.stdin.write(f'{what} {n}\n')
         self.process.stdin.flush()
 
 
@@ -86,7 +87,7 @@ def truncated_frames_are_dropped_and_counted(camera):
     with fanlight() as server:
         stream = server.stream()
         next(stream)
-        camera.truncate(3)
+        camera.order('truncate', 3)
         dropped = 0
         for _ in range(8 * PICTURES):
             assert next(stream) in camera.pictures
