@@ -114,16 +114,19 @@ void live_forget_notice(struct live *live)
 	live->notice = NULL;
 }
 
-/* The picture was drawn; the viewer's word for its age cannot be more than what we see. */
+/*
+ * The picture was drawn. A viewer that does not know our clock yet may tell of an age at which the
+ * picture was not even sent, or cannot have been drawn yet; then what we see ourselves has to do.
+ */
 ON_SERVER static void note_drawn(struct live *live, const struct flight_picture *picture,
 	const struct report *report, uint64_t target_age_ns)
 {
-	uint64_t now_ns = clock_now_ns();
+	uint64_t now_ns = clock_now_ns(), drawn_ns = picture->captured_ns + report->age_ns;
 
+	if (!report->has_age || drawn_ns < picture->sent_ns || drawn_ns > now_ns)
+		drawn_ns = now_ns;
 	live->drawn++;
-	live->drawn_age_ns = now_ns > picture->captured_ns ? now_ns - picture->captured_ns : 0;
-	if (report->has_age && report->age_ns < live->drawn_age_ns)
-		live->drawn_age_ns = report->age_ns;
+	live->drawn_age_ns = drawn_ns > picture->captured_ns ? drawn_ns - picture->captured_ns : 0;
 	flight_land(&live->flight, picture, live->drawn_age_ns, target_age_ns, now_ns);
 }
 
