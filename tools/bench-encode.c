@@ -566,21 +566,28 @@ ON_MAIN ON_ENCODE static int bench_part(const struct part *part, unsigned rounds
 	return err;
 }
 
-/* Run the parts that are named, or all. */
+static bool is_named(const struct part *part, char *const names[], int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!strcmp(names[i], part->name))
+			return true;
+	return false;
+}
+
+/* Run the parts that are named, or all. -EINVAL when a name is none's, or given twice. */
 ON_MAIN ON_ENCODE static int bench_all(
 	char *const names[], int n_names, unsigned rounds, json_t *report)
 {
-	int err = 0;
+	int err = 0, n_found = 0;
 
+	for (size_t i = 0; i < N_PARTS; i++)
+		n_found += is_named(&parts[i], names, n_names);
+	if (n_found != n_names)
+		return -EINVAL;
 	printf("quality %d, %ld cores\n", QUALITY, sysconf(_SC_NPROCESSORS_ONLN));
-	for (size_t i = 0; !err && i < N_PARTS; i++) {
-		bool wanted = !n_names;
-
-		for (int k = 0; k < n_names; k++)
-			wanted = wanted || !strcmp(names[k], parts[i].name);
-		if (wanted)
+	for (size_t i = 0; !err && i < N_PARTS; i++)
+		if (!n_names || is_named(&parts[i], names, n_names))
 			err = bench_part(&parts[i], rounds, report);
-	}
 	return err;
 }
 
@@ -591,6 +598,8 @@ static int write_report(const char *path, unsigned rounds, json_t *rows)
 	int err = report ? json_dump_file(report, path, JSON_INDENT(1)) : -1;
 
 	json_decref(report);
+	if (err)
+		fprintf(stderr, "bench-encode: cannot write %s\n", path);
 	return err ? -EIO : 0;
 }
 
@@ -630,8 +639,10 @@ int main(int argc, char **argv)
 	err = bench_all(argv + optind, argc - optind, (unsigned)rounds, rows);
 	if (!err && path)
 		err = write_report(path, (unsigned)rounds, rows);
+	json_decref(rows);
+	if (err == -EINVAL)
+		return usage(EXIT_FAILURE);
 	if (err < 0)
 		fprintf(stderr, "bench-encode: %s\n", strerror(-err));
-	json_decref(rows);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
