@@ -1,0 +1,361 @@
+/* What drivers do that none here does: a V4L2 device made of answers, behind ioctl() and mmap(). */
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+#include <linux/videodev2.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "camera/camera_ops.h"
+
+#define PATH    "/dev/fake-camera"
+#define BUFFERS 8
+
+static const uint32_t sizes[][2] = {{1280, 720}, {640, 480}, {320, 240}};
+
+static struct fake {
+	int fd;                 /* of the last open() */
+	size_t memory_bytes;    /* for buffers */
+	uint32_t width, height; /* as set */
+	bool queued[BUFFERS];
+	bool filled;
+	struct v4l2_buffer next; /* what DQBUF gives when filled */
+	int mapped;              /* buffers of ours that are mapped */
+} fake;
+
+static struct camera_stats stats;
+static char reason[CAMERA_REASON_BYTES];
+
+/* ---- the device; the linker puts these in the place of libc's ---- */
+
+int __wrap_open64(const char *path, int flags, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+void *__wrap_mmap64(void *at, size_t bytes, int prot, int flags, int fd, off_t offset);
+int __wrap_munmap(void *at, size_t bytes);
+void *__real_mmap64(void *at, size_t bytes, int prot, int flags, int fd, off_t offset);
+int __real_munmap(void *at, size_t bytes);
+
+int __wrap_open64(const char *path, int flags, ...)
+{
+	(void)flags;
+	assert_string_equal(path, PATH);
+	return fake.fd = fd_event();
+}
+
+void *__wrap_mmap64(void *at, size_t bytes, int prot, int flags, int fd, off_t offset)
+{
+	(void)flags;
+	(void)offset;
+	assert_int_equal(fd, fake.fd);
+	fake.mapped++;
+	return __real_mmap64(at, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+int __wrap_munmap(void *at, size_t bytes)
+{
+	fake.mapped--;
+	return __real_munmap(at, bytes);
+}
+
+static uint32_t picture_bytes(void)
+{
+	return fake.width * fake.height * 2;
+}
+
+static int fake_format(struct v4l2_format *format)
+{
+	struct v4l2_pix_format *pix = &format->fmt.pix;
+
+	pix->width = fake.width;
+	pix->height = fake.height;
+	pix->pixelformat = V4L2_PIX_FMT_YUYV;
+	pix->bytesperline = fake.width * 2;
+	pix->sizeimage = picture_bytes();
+	return 0;
+}
+
+static int fake_size(struct v4l2_frmsizeenum *size)
+{
+	if (size->index >= sizeof sizes / sizeof *sizes)
+		return -EINVAL;
+	size->type = V4L2_FRMSIZE_TYPE_DISCRETE;
+	size->discrete.width = sizes[size->index][0];
+	size->discrete.height = sizes[size->index][1];
+	return 0;
+}
+
+static int fake_dequeue(struct v4l2_buffer *buffer)
+{
+	uint32_t index = 0;
+
+	if (!fake.filled)
+		return -EAGAIN;
+	while (!fake.queued[index])
+		assert_true(++index < BUFFERS);
+	fake.filled = fake.queued[index] = false;
+	*buffer = fake.next;
+	buffer->index = index;
+	return 0;
+}
+
+static int answer(unsigned long request, void *arg)
+{
+	struct v4l2_requestbuffers *buffers = arg;
+	struct v4l2_capability *capability = arg;
+	struct v4l2_fmtdesc *description = arg;
+	struct v4l2_format *format = arg;
+	struct v4l2_buffer *buffer = arg;
+
+	switch (request) {
+	case VIDIOC_QUERYCAP:
+		capability->capabilities = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING;
+		return 0;
+	case VIDIOC_ENUM_FMT:
+		description->pixelformat = V4L2_PIX_FMT_YUYV;
+		return description->index ? -EINVAL : 0;
+	case VIDIOC_ENUM_FRAMESIZES:
+		return fake_size(arg);
+	case VIDIOC_S_FMT:
+		fake.width = format->fmt.pix.width;
+		fake.height = format->fmt.pix.height;
+		return fake_format(arg);
+	case VIDIOC_G_FMT:
+		return fake_format(arg);
+	case VIDIOC_REQBUFS:
+		return (size_t)buffers->count * picture_bytes() > fake.memory_bytes ? -ENOMEM : 0;
+	case VIDIOC_QUERYBUF:
+		buffer->length = picture_bytes();
+		return 0;
+	case VIDIOC_QBUF:
+		fake.queued[buffer->index] = true;
+		return 0;
+	case VIDIOC_DQBUF:
+		return fake_dequeue(arg);
+	case VIDIOC_STREAMOFF:
+		memset(fake.queued, 0, sizeof fake.queued);
+		return 0;
+	case VIDIOC_STREAMON:
+		return 0;
+	}
+	return -ENOTTY;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	int err;
+
+	assert_int_equal(fd, fake.fd);
+	va_start(args, request);
+	err = answer(request, va_arg(args, void *));
+	va_end(args);
+	errno = -err;
+	return err ? -1 : 0;
+}
+
+/* ---- a camera of it ---- */
+
+ON_CAPTURE static int open_with(size_t memory_bytes, struct camera **ret_camera)
+{
+	static const struct camera_config config = {.name = "test"};
+
+	fake = (struct fake){.fd = -1, .memory_bytes = memory_bytes};
+	stats = (struct camera_stats){.captured = 0};
+	return v4l2_open(&config, PATH, &stats, ret_camera, reason);
+}
+
+ON_CAPTURE static struct camera *start(void)
+{
+	struct camera *camera;
+
+	assert_int_equal(open_with(SIZE_MAX, &camera), 0);
+	assert_int_equal(camera_start(camera), 0);
+	return camera;
+}
+
+/* Fill a buffer as a good driver does; what follows may spoil fake.next. */
+static void fill(uint32_t sequence, uint64_t stamp_ns)
+{
+	fake.filled = true;
+	fake.next = (struct v4l2_buffer){
+		.flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC,
+		.bytesused = picture_bytes(),
+		.sequence = sequence,
+		.timestamp = {(time_t)(stamp_ns / NS_PER_S),
+			(suseconds_t)(stamp_ns % NS_PER_S / NS_PER_US)},
+	};
+}
+
+/* Borrow what was filled, and give it back. */
+ON_CAPTURE static struct frame see(struct camera *camera)
+{
+	struct frame frame;
+
+	assert_int_equal(camera_borrow(camera, &frame), 0);
+	assert_int_equal(camera_return(camera, &frame), 0);
+	return frame;
+}
+
+/* ---- promises ---- */
+
+ON_CAPTURE static void numbers_rise_whatever_the_driver_counts(void **state)
+{
+	static const uint32_t sequences[] = {5, 6, 6, 3, 4, 10, UINT32_MAX, 0};
+	static const uint32_t numbers[] = {5, 6, 7, 8, 9, 15, 16, 17};
+	struct camera *camera = start();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sequences / sizeof *sequences; i++) {
+		fill(sequences[i], clock_now_ns());
+		assert_int_equal(see(camera).sequence, numbers[i]);
+	}
+	assert_int_equal(stat_read(&stats.dropped_lost), 5);
+	assert_int_equal(stat_read(&stats.odd_sequence), 3);
+	camera_close(camera);
+}
+
+/* See a frame that was stamped so, and how many stamps were odd until then. */
+ON_CAPTURE static void expect_stamp(
+	struct camera *camera, uint64_t stamp_ns, bool kept, uint64_t odd)
+{
+	uint64_t before_ns = clock_now_ns();
+	struct frame frame;
+
+	fill(0, stamp_ns);
+	frame = see(camera);
+	assert_true(frame.captured_ns <= frame.dequeued_ns);
+	if (kept)
+		assert_int_equal(frame.captured_ns / NS_PER_US, stamp_ns / NS_PER_US);
+	else
+		assert_true(frame.captured_ns >= before_ns);
+	assert_int_equal(stat_read(&stats.odd_time), odd);
+}
+
+ON_CAPTURE static void stamps_that_cannot_be_are_replaced_and_counted(void **state)
+{
+	struct camera *camera = start();
+	uint64_t now_ns = clock_now_ns();
+
+	(void)state;
+	expect_stamp(camera, now_ns - 50 * NS_PER_MS, true, 0);
+	expect_stamp(camera, now_ns - 60 * NS_PER_MS, false, 1); /* backwards */
+	expect_stamp(camera, now_ns - 55 * NS_PER_MS, true, 1);
+	expect_stamp(camera, clock_now_ns() + 100 * NS_PER_MS, false, 1); /* an interval's end */
+	expect_stamp(camera, clock_read_ns(CLOCK_REALTIME), false, 2);    /* another clock */
+	expect_stamp(camera, 0, false, 3);
+	fill(0, clock_now_ns());
+	fake.next.flags = V4L2_BUF_FLAG_TIMESTAMP_UNKNOWN;
+	(void)see(camera);
+	assert_int_equal(stat_read(&stats.odd_time), 4);
+	camera_close(camera);
+}
+
+ON_CAPTURE static void frames_of_an_impossible_size_go_back_and_are_counted(void **state)
+{
+	struct camera *camera = start();
+	const uint32_t bad[] = {0, 1, picture_bytes() - 1, picture_bytes() + 1, UINT32_MAX};
+	struct frame frame;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		fill(0, clock_now_ns());
+		fake.next.bytesused = bad[i];
+		assert_int_equal(camera_borrow(camera, &frame), -EAGAIN);
+		assert_int_equal(stat_read(&stats.dropped_error), i + 1);
+	}
+	for (int i = 0; i < 6; i++)
+		assert_true(fake.queued[i]);
+	camera_close(camera);
+}
+
+ON_CAPTURE static void format_that_changes_in_silence_is_noticed(void **state)
+{
+	struct camera *camera = start();
+	struct frame frame;
+
+	(void)state;
+	fill(0, clock_now_ns());
+	fake.width = 320;
+	fake.height = 240;
+	fake.next.bytesused = picture_bytes();
+	assert_int_equal(camera_borrow(camera, &frame), -ESTALE);
+	camera_close(camera);
+}
+
+/* Open with memory for so many pictures of a size; the buffers that came of it. */
+ON_CAPTURE static uint32_t buffers_with(size_t pictures, const uint32_t size[2])
+{
+	struct camera *camera;
+	struct camera_info info;
+
+	assert_int_equal(open_with(pictures * size[0] * size[1] * 2, &camera), 0);
+	camera_describe(camera, &info);
+	assert_int_equal(info.width, size[0]);
+	assert_int_equal(info.height, size[1]);
+	camera_close(camera);
+	return info.buffers;
+}
+
+ON_CAPTURE static void without_memory_buffers_are_fewer_then_smaller(void **state)
+{
+	struct camera *camera;
+
+	(void)state;
+	assert_int_equal(buffers_with(6, sizes[0]), 6);
+	assert_int_equal(buffers_with(5, sizes[0]), 3);
+	assert_int_equal(buffers_with(2, sizes[0]), 2);
+	assert_int_equal(buffers_with(2, sizes[1]), 2);
+	assert_int_equal(buffers_with(6, sizes[2]), 6);
+	assert_int_equal(open_with(1, &camera), -ENOMEM);
+	assert_int_equal(fake.mapped, 0);
+}
+
+static unsigned open_fds(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		n++;
+	assert_int_equal(closedir(folder), 0);
+	return n;
+}
+
+ON_CAPTURE static void thousand_openings_leave_nothing_behind(void **state)
+{
+	unsigned fds = open_fds();
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		struct camera *camera = start();
+
+		fill(0, clock_now_ns());
+		(void)see(camera);
+		assert_int_equal(fake.mapped, 6);
+		camera_close(camera);
+		assert_int_equal(fake.mapped, 0);
+	}
+	assert_int_equal(open_fds(), fds);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_rise_whatever_the_driver_counts),
+		cmocka_unit_test(stamps_that_cannot_be_are_replaced_and_counted),
+		cmocka_unit_test(frames_of_an_impossible_size_go_back_and_are_counted),
+		cmocka_unit_test(format_that_changes_in_silence_is_noticed),
+		cmocka_unit_test(without_memory_buffers_are_fewer_then_smaller),
+		cmocka_unit_test(thousand_openings_leave_nothing_behind),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
