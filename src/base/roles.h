@@ -19,13 +19,15 @@ struct THREAD_SAFETY(capability("role")) thread_role {
 	const char *name;
 };
 
-extern struct thread_role role_main, role_capture, role_encode, role_server, role_login;
+extern struct thread_role role_main, role_capture, role_encode, role_server, role_login,
+	role_control;
 
 #define ON_MAIN    THREAD_SAFETY(requires_capability(role_main))
 #define ON_CAPTURE THREAD_SAFETY(requires_capability(role_capture))
 #define ON_ENCODE  THREAD_SAFETY(requires_capability(role_encode))
 #define ON_SERVER  THREAD_SAFETY(requires_capability(role_server))
 #define ON_LOGIN   THREAD_SAFETY(requires_capability(role_login))
+#define ON_CONTROL THREAD_SAFETY(requires_capability(role_control))
 #define ANY_THREAD
 
 /*

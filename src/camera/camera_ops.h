@@ -3,6 +3,7 @@
 #define FANLIGHT_CAMERA_OPS_H
 
 #include "camera/camera.h"
+#include "camera/v4l2_choose.h"
 
 struct camera_ops {
 	int (*start)(struct camera *camera);
@@ -20,6 +21,13 @@ struct camera {
 	struct camera_stats *stats;
 	struct camera_info info; /* settled by open */
 };
+
+/*
+ * What the pattern offers, given a wish: every format in the usual sizes or in the wished one, up
+ * to its highest rate. Returns 0 and modes for the caller to free, or -ENOMEM.
+ */
+ANY_THREAD int pattern_list_modes(
+	const struct camera_config *wish, struct v4l2_mode **ret_modes, size_t *ret_n);
 
 /* Openers, one a kind; path is the source without its prefix. */
 ON_CAPTURE int v4l2_open(const struct camera_config *config, const char *path,

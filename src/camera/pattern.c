@@ -23,6 +23,7 @@
 #include "camera/formats.h"
 #include "camera/reason.h"
 #include "camera/ticker.h"
+#include "camera/v4l2_choose.h"
 
 #define BUFFERS     6
 #define SIZE_LEAST  16
@@ -369,6 +370,27 @@ static const struct camera_ops pattern_ops = {
 
 /* ---- opening ---- */
 
+int pattern_list_modes(
+	const struct camera_config *wish, struct v4l2_mode **ret_modes, size_t *ret_n)
+{
+	static const struct v4l2_frmsize_stepwise range = {
+		SIZE_LEAST, SIZE_MOST, 1, SIZE_LEAST, SIZE_MOST, 1};
+	uint32_t sizes[V4L2_CHOOSE_SIZES][2];
+	size_t n_sizes = v4l2_choose_sizes(&range, wish, sizes);
+	size_t n_layouts = sizeof layouts / sizeof layouts[0];
+	struct v4l2_mode *modes = reallocarray(NULL, n_layouts * n_sizes, sizeof *modes);
+
+	if (!modes)
+		return -ENOMEM;
+	*ret_n = 0;
+	for (size_t i = 0; i < n_layouts; i++)
+		for (size_t k = 0; k < n_sizes; k++)
+			modes[(*ret_n)++] = (struct v4l2_mode){
+				layouts[i].fourcc, sizes[k][0], sizes[k][1], FPS_MOST};
+	*ret_modes = modes;
+	return 0;
+}
+
 /* Settle format, size and rate. Returns 0 or -EINVAL with a sentence. */
 ON_CAPTURE static int settle(
 	struct pattern *p, const struct camera_config *config, char reason[CAMERA_REASON_BYTES])
@@ -494,6 +516,7 @@ int pattern_open(const struct camera_config *config, struct camera_stats *stats,
 	if (!p)
 		goto fail_memory;
 	p->camera = (struct camera){.ops = &pattern_ops, .config = config, .stats = stats};
+	p->camera.info.kind = CAMERA_PATTERN;
 	p->camera.info.buffers = BUFFERS;
 	(void)snprintf(p->camera.info.driver, sizeof p->camera.info.driver, "pattern");
 	(void)snprintf(p->camera.info.card, sizeof p->camera.info.card, "test pattern");

@@ -174,6 +174,7 @@ int replay_open(const struct camera_config *config, const char *path, struct cam
 	if (!r)
 		return reason_set(reason, -ENOMEM, "cannot replay %.80s: no memory", path);
 	r->camera = (struct camera){.ops = &replay_ops, .config = config, .stats = stats};
+	r->camera.info.kind = CAMERA_REPLAY;
 	r->camera.info.buffers = BUFFERS;
 	(void)snprintf(r->camera.info.driver, sizeof r->camera.info.driver, "replay");
 	(void)snprintf(r->camera.info.card, sizeof r->camera.info.card, "replay");

@@ -13,6 +13,9 @@
 #include "base/fd.h"
 #include "camera/reason.h"
 
+/* Far more formats, or sizes of one, than any device has: where a driver's list has no end. */
+#define LIST_MOST 512
+
 int device_ioctl(int fd, unsigned long request, void *arg)
 {
 	while (ioctl(fd, request, arg))
@@ -167,14 +170,14 @@ bool device_format(
 	const struct v4l2_device *device, uint32_t index, struct v4l2_fmtdesc *ret_format)
 {
 	*ret_format = (struct v4l2_fmtdesc){.index = index, .type = device->type};
-	return !device_ioctl(device->fd, VIDIOC_ENUM_FMT, ret_format);
+	return index < LIST_MOST && !device_ioctl(device->fd, VIDIOC_ENUM_FMT, ret_format);
 }
 
 bool device_size(const struct v4l2_device *device, uint32_t fourcc, uint32_t index,
 	struct v4l2_frmsizeenum *ret_size)
 {
 	*ret_size = (struct v4l2_frmsizeenum){.index = index, .pixel_format = fourcc};
-	return !device_ioctl(device->fd, VIDIOC_ENUM_FRAMESIZES, ret_size) &&
+	return index < LIST_MOST && !device_ioctl(device->fd, VIDIOC_ENUM_FRAMESIZES, ret_size) &&
 	       (!index || ret_size->type == V4L2_FRMSIZE_TYPE_DISCRETE);
 }
 

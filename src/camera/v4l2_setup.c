@@ -38,7 +38,7 @@ struct mode_list {
 	size_t n, capacity;
 };
 
-ON_CAPTURE static int add_mode(const struct v4l2_device *device, struct mode_list *list,
+ANY_THREAD static int add_mode(const struct v4l2_device *device, struct mode_list *list,
 	uint32_t fourcc, uint32_t width, uint32_t height)
 {
 	struct v4l2_mode mode = {.fourcc = fourcc, .width = width, .height = height};
@@ -65,7 +65,7 @@ ON_CAPTURE static int add_mode(const struct v4l2_device *device, struct mode_lis
 }
 
 /* A scaler could blow the picture up; left the choice, ask for no more than the source has. */
-ON_CAPTURE static void limit_to_source(
+ANY_THREAD static void limit_to_source(
 	const struct v4l2_device *device, struct v4l2_frmsize_stepwise *range)
 {
 	struct v4l2_selection crop = {
@@ -93,7 +93,7 @@ ON_CAPTURE static void limit_to_source(
 }
 
 /* Add one format in every size that may be chosen. */
-ON_CAPTURE static int add_format(const struct v4l2_device *device, uint32_t fourcc,
+ANY_THREAD static int add_format(const struct v4l2_device *device, uint32_t fourcc,
 	const struct camera_config *wish, struct mode_list *list)
 {
 	uint32_t sizes[V4L2_CHOOSE_SIZES][2];
@@ -119,7 +119,7 @@ ON_CAPTURE static int add_format(const struct v4l2_device *device, uint32_t four
 }
 
 /* A native format whose planes come in the buffers that this API can hand over, or convertible. */
-ON_CAPTURE static bool is_readable(const struct v4l2_device *device, uint32_t fourcc)
+ANY_THREAD static bool is_readable(const struct v4l2_device *device, uint32_t fourcc)
 {
 	const struct format *format = format_find(fourcc);
 
@@ -128,9 +128,8 @@ ON_CAPTURE static bool is_readable(const struct v4l2_device *device, uint32_t fo
 	return format->n_buffers == 1 || device->multiplanar;
 }
 
-ON_CAPTURE static int choose_mode(const struct v4l2_device *device,
-	const struct camera_config *config, struct v4l2_mode *ret_mode,
-	char reason[CAMERA_REASON_BYTES])
+int setup_list_modes(const struct v4l2_device *device, const struct camera_config *wish,
+	struct v4l2_mode **ret_modes, size_t *ret_n)
 {
 	struct mode_list list = {0};
 	struct v4l2_fmtdesc format;
@@ -138,12 +137,28 @@ ON_CAPTURE static int choose_mode(const struct v4l2_device *device,
 
 	for (uint32_t i = 0; !err && device_format(device, i, &format); i++)
 		if (is_readable(device, format.pixelformat))
-			err = add_format(device, format.pixelformat, config, &list);
+			err = add_format(device, format.pixelformat, wish, &list);
+	if (err < 0) {
+		free(list.modes);
+		return err;
+	}
+	*ret_modes = list.modes;
+	*ret_n = list.n;
+	return 0;
+}
+
+ON_CAPTURE static int choose_mode(const struct v4l2_device *device,
+	const struct camera_config *config, struct v4l2_mode *ret_mode,
+	char reason[CAMERA_REASON_BYTES])
+{
+	struct v4l2_mode *modes;
+	size_t n;
+	int err = setup_list_modes(device, config, &modes, &n);
+
 	if (err < 0)
-		(void)device_failed(device, err, "list its formats", reason);
-	else
-		err = v4l2_choose(list.modes, list.n, config, ret_mode, reason);
-	free(list.modes);
+		return device_failed(device, err, "list its formats", reason);
+	err = v4l2_choose(modes, n, config, ret_mode, reason);
+	free(modes);
 	return err;
 }
 

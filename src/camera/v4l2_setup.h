@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "camera/camera.h"
+#include "camera/v4l2_choose.h"
 #include "camera/v4l2_device.h"
 
 /* The pictures that a device was set to deliver; one shape for both of V4L2's APIs. */
@@ -32,5 +33,13 @@ ON_CAPTURE int setup_device(const struct v4l2_device *device, const struct camer
 /* Whether the device still delivers pictures of this format and size. */
 ON_CAPTURE bool setup_is_current(
 	const struct v4l2_device *device, const struct v4l2_picture *picture);
+
+/*
+ * What a device offers that can be read, format by format in the driver's order; of a range of
+ * sizes those worth considering, given a wish (v4l2_choose_sizes()).
+ * Returns 0 and modes for the caller to free, or -ENOMEM.
+ */
+ANY_THREAD int setup_list_modes(const struct v4l2_device *device, const struct camera_config *wish,
+	struct v4l2_mode **ret_modes, size_t *ret_n);
 
 #endif

@@ -7,8 +7,11 @@
 
 #include "fanlight/frame.h"
 
+enum camera_kind { CAMERA_V4L2, CAMERA_PATTERN, CAMERA_REPLAY };
+
 /* A camera as it was opened. Strings are always terminated. */
 struct camera_info {
+	enum camera_kind kind;
 	char driver[32];
 	char card[64];
 	char bus[64];
