@@ -6,11 +6,15 @@
  *                           close; wait, and open again. What is next, and when, says life.h.
  *   encode  (one a camera): sleep while nobody wants pictures; else take the newest frame, encode
  *                           it, with the help of the workers, and publish the packet.
+ *   control (one a camera): answer what the server asks about the camera's controls, and follow what
+ *                           changes them elsewhere, on an fd of its own while capture has one.
  *   workers (a few)       : encode slices of any camera's frame (encode/workers.c).
  *   server  (one):          turn libh2o's loop.
  *   login   (one):          compare a password with its hash for the server, which takes a while.
  *
  * Two exchanges join them, frames and packets; a third carries the camera's status to the server.
+ * Control has a pair of them with the server (requests, answers) and with capture: presence says
+ * where the camera is, wishes which format it should change to.
  * Downstream starts first, upstream stops first.
  */
 #include "pipeline.h"
@@ -26,35 +30,67 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "camera/desk.h"
 #include "camera/dmabuf.h"
 #include "camera/formats.h"
 #include "encode/passthrough.h"
 #include "encode/slicer.h"
+#include "exchange/controls.h"
 #include "exchange/packet.h"
 #include "life.h"
+
+/* Where control finds the camera. */
+struct presence {
+	bool open;
+	struct camera_info info;
+	uint64_t wish;                     /* the last that was tried */
+	char refused[CAMERA_REASON_BYTES]; /* why it was in vain; "" when it was granted */
+};
+
+struct wish {
+	uint64_t number;
+	struct format_wish format;
+};
 
 struct pipeline {
 	/* all threads, constant while they run */
 	const struct camera_config *config;
 	char room[48]; /* for the log */
-	int capture_stop_fd, encode_stop_fd;
+	int capture_stop_fd, control_stop_fd, encode_stop_fd;
 
 	/* between threads */
-	struct exchange frames;  /* capture to encode, of struct frame */
-	struct exchange packets; /* encode to server, of struct packet * */
-	struct exchange status;  /* capture to server, of struct camera_status */
-	struct demand demand;    /* server to encode */
+	struct exchange frames;   /* capture to encode, of struct frame */
+	struct exchange packets;  /* encode to server, of struct packet * */
+	struct exchange status;   /* capture to server, of struct camera_status */
+	struct exchange presence; /* capture to control, of struct presence */
+	struct exchange wishes;   /* control to capture, of struct wish */
+	struct exchange requests; /* server to control, of struct control_request */
+	struct exchange answers;  /* control to server, of struct control_answer */
+	struct demand demand;     /* server to encode */
 	struct camera_stats stats;
 	struct frame frame_slots[EXCHANGE_SLOTS];
 	struct packet *packet_slots[EXCHANGE_SLOTS];
 	struct camera_status status_slots[EXCHANGE_SLOTS];
+	struct presence presence_slots[EXCHANGE_SLOTS];
+	struct wish wish_slots[EXCHANGE_SLOTS];
+	struct control_request request_slots[EXCHANGE_SLOTS];
+	struct control_answer answer_slots[EXCHANGE_SLOTS];
 
 	/* capture */
 	struct camera *camera;
 	struct life life;
-	struct life search;       /* for a camera, while the pattern stands in for one */
-	int arrivals_fd;          /* -1 where the kernel does not tell of devices */
-	struct camera_status now; /* what was published last */
+	struct life search;         /* for a camera, while the pattern stands in for one */
+	int arrivals_fd;            /* -1 where the kernel does not tell of devices */
+	struct camera_status now;   /* what was published last */
+	struct camera_config asked; /* config, in the format that was wished last */
+	struct format_wish settled; /* the one before, to go back to */
+	bool trying;                /* another format, which did not start yet */
+	struct presence here;       /* what was announced last */
+
+	/* control */
+	struct desk desk;
+	uint64_t wish; /* the number of the last */
+	bool waiting;  /* the server, for it to be tried */
 
 	/* encode */
 	struct slicer *slicer;
@@ -62,8 +98,8 @@ struct pipeline {
 	struct log_limit bad_frames;
 
 	/* main */
-	pthread_t capture_thread, encode_thread;
-	bool capturing, encoding;
+	pthread_t capture_thread, control_thread, encode_thread;
+	bool capturing, controlling, encoding;
 };
 
 /* ---- capture ---- */
@@ -214,19 +250,22 @@ ON_CAPTURE static bool finds_camera(struct pipeline *p)
 	return camera_is_found();
 }
 
-/* Deliver frames until the program stops (0) or the camera fails (a negative errno). */
+/*
+ * Deliver frames until the program stops (0), another format is wished (1), or the camera fails (a
+ * negative errno).
+ */
 ON_CAPTURE static int capture_frames(struct pipeline *p)
 {
 	bool stands_in = p->now.info.stands_in && p->arrivals_fd >= 0;
 	p->search = (struct life){.told = true, .due_ns = UINT64_MAX};
 	for (;;) {
 		/* A restart may change the camera's. */
-		const int fds[] = {p->capture_stop_fd, camera_poll_fd(p->camera),
-			stands_in ? p->arrivals_fd : -1};
-		int err = fd_wait_any(fds, 3, p->life.due_ns);
+		const int fds[] = {p->capture_stop_fd, p->wishes.fresh_fd,
+			camera_poll_fd(p->camera), stands_in ? p->arrivals_fd : -1};
+		int err = fd_wait_any(fds, 4, p->life.due_ns);
 
-		if (!err)
-			return 0;
+		if (err == 0 || err == 1)
+			return err;
 		if (stands_in && finds_camera(p))
 			return -ESTALE;
 		if (err > 0)
@@ -252,7 +291,34 @@ ON_CAPTURE static void recall_loans(struct pipeline *p)
 	(void)return_loan(p, exchange_collect(&p->frames));
 }
 
-/* Deliver from an open camera until the program stops (0) or it fails, with the reason. */
+/* Tell control where the camera is, or that it is not open. */
+ON_CAPTURE static void announce(struct pipeline *p, bool open)
+{
+	struct presence *slot = exchange_slot(&p->presence);
+
+	p->here.open = open;
+	p->here.info = p->now.info;
+	*slot = p->here;
+	(void)exchange_publish(&p->presence);
+}
+
+/* Have control close the camera, too: else it could not come back under its own number. */
+ON_CAPTURE static void withdraw(struct pipeline *p)
+{
+	struct presence *slot = exchange_slot(&p->presence);
+
+	p->here.open = false;
+	*slot = p->here;
+	(void)exchange_recall(&p->presence);
+	(void)fd_wait(p->presence.returned_fd, -1, UINT64_MAX);
+	fd_drain(p->presence.returned_fd);
+	(void)exchange_collect(&p->presence);
+}
+
+/*
+ * Deliver from an open camera until the program stops (0), it is to be opened in another format
+ * (1), or it fails, with the reason.
+ */
 ON_CAPTURE static int capture_opened(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
 {
 	const struct camera_info *info = &p->now.info;
@@ -264,10 +330,13 @@ ON_CAPTURE static int capture_opened(struct pipeline *p, char reason[CAMERA_REAS
 		explain_fault(p, err, "cannot start streaming: ", reason);
 		return err;
 	}
+	p->trying = false;
+	announce(p, true);
 	life_listen(&p->life,
 		info->fps_numerator ? NS_PER_S * info->fps_denominator / info->fps_numerator : 0,
 		clock_now_ns());
 	err = capture_frames(p);
+	withdraw(p);
 	recall_loans(p);
 	camera_stop(p->camera);
 	if (err < 0)
@@ -276,8 +345,8 @@ ON_CAPTURE static int capture_opened(struct pipeline *p, char reason[CAMERA_REAS
 }
 
 /*
- * One life of the camera, from opening to closing: 0 to stop, or why it ended, with the reason. A
- * camera without a signal stays open, to tell when it is back.
+ * One life of the camera, from opening to closing: 0 to stop, 1 to go on in another format, or why
+ * it ended, with the reason. A camera without a signal stays open, to tell when it is back.
  */
 ON_CAPTURE static int capture_once(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
 {
@@ -286,7 +355,7 @@ ON_CAPTURE static int capture_once(struct pipeline *p, char reason[CAMERA_REASON
 	p->camera = NULL;
 	life_open(&p->life);
 	publish_status(p, p->now.reason);
-	err = camera_open(p->config, &p->stats, &p->camera, reason);
+	err = camera_open(&p->asked, &p->stats, &p->camera, reason);
 	if (err < 0)
 		return err;
 	stat_add(&p->stats.opened, 1);
@@ -318,6 +387,72 @@ ON_CAPTURE static bool wait_to_open(struct pipeline *p)
 	}
 }
 
+ON_CAPTURE static void ask_format(struct pipeline *p, const struct format_wish *wish)
+{
+	p->asked.fourcc = wish->fourcc;
+	p->asked.width = wish->width;
+	p->asked.height = wish->height;
+	p->asked.fps = wish->fps;
+}
+
+/* Try another format from now on, if one is wished. */
+ON_CAPTURE static void take_wish(struct pipeline *p)
+{
+	const struct wish *wish;
+	void *slot;
+
+	fd_drain(p->wishes.fresh_fd);
+	if (!exchange_take(&p->wishes, &slot))
+		return;
+	wish = slot;
+	p->settled = (struct format_wish){
+		p->asked.fourcc, p->asked.width, p->asked.height, p->asked.fps};
+	ask_format(p, &wish->format);
+	if (!(p->asked.fps > 0))
+		p->asked.fps = p->settled.fps;
+	p->trying = true;
+	p->here.wish = wish->number;
+	*p->here.refused = '\0';
+}
+
+/*
+ * After a failure: whether there is another format to open in at once. One that is wished and does
+ * not start gives way to the one before, one that suits this camera no more to the configured one.
+ */
+ON_CAPTURE static bool fall_back(struct pipeline *p, int err, const char *reason)
+{
+	const struct camera_config *asked = &p->asked, *config = p->config;
+
+	if (p->trying) {
+		log_warning(p->room, "%s; going back to the format before", reason);
+		ask_format(p, &p->settled);
+		p->trying = false;
+		(void)snprintf(p->here.refused, sizeof p->here.refused, "%s", reason);
+		return true;
+	}
+	if (err != -EINVAL || (asked->fourcc == config->fourcc && asked->width == config->width &&
+				      asked->height == config->height))
+		return false;
+	p->asked = *config;
+	return true;
+}
+
+/* Deliver in one format after the other: 0 to stop, or why there is no going on. */
+ON_CAPTURE static int live_on(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
+{
+	int err;
+
+	do {
+		take_wish(p);
+		err = capture_once(p, reason);
+		if (err < 0 && fall_back(p, err, reason)) {
+			camera_close(p->camera); /* one without a signal */
+			err = 1;
+		}
+	} while (err > 0);
+	return err;
+}
+
 static void *capture_loop(void *context)
 {
 	struct pipeline *p = context;
@@ -328,10 +463,11 @@ static void *capture_loop(void *context)
 	p->arrivals_fd = camera_watch_arrivals();
 	p->life.told = p->arrivals_fd >= 0;
 	do {
-		int err = capture_once(p, reason);
+		int err = live_on(p, reason);
 
 		if (!err)
 			break;
+		announce(p, false);
 		stat_add(&p->stats.faults[life_fault(err)], 1);
 		life_fail(&p->life, err, clock_now_ns());
 		report_fault(p, reason);
@@ -339,6 +475,100 @@ static void *capture_loop(void *context)
 		camera_close(p->camera); /* one without a signal */
 	} while (going_on);
 	fd_close(&p->arrivals_fd);
+	return NULL;
+}
+
+/* ---- control ---- */
+
+ON_CONTROL static void answer_server(struct pipeline *p, int err, char *json)
+{
+	struct control_answer *slot = exchange_slot(&p->answers);
+
+	*slot = (struct control_answer){err, json};
+	(void)exchange_publish(&p->answers);
+}
+
+/* Controls or formats are others than they were: the server looks, whether or not it has asked. */
+ON_CONTROL static void note_change(struct pipeline *p)
+{
+	stat_add(&p->stats.controls_changed, 1);
+	fd_signal(p->answers.fresh_fd);
+}
+
+/* Go where the camera is; who waits for its other format hears what came of it. */
+ON_CONTROL static void follow_camera(struct pipeline *p)
+{
+	const struct presence *presence;
+	char reason[CAMERA_REASON_BYTES], *json;
+	void *slot;
+	int err;
+
+	fd_drain(p->presence.fresh_fd);
+	if (!exchange_is_fresh(&p->presence))
+		return;
+	/* First: capture, whose camera goes, waits until this is taken. */
+	desk_close(&p->desk);
+	(void)exchange_take(&p->presence, &slot);
+	presence = slot;
+	if (presence->open && desk_open(&p->desk, &presence->info, reason) < 0)
+		log_warning(p->room, "%s", reason);
+	note_change(p);
+	if (p->waiting && presence->wish == p->wish) {
+		err = desk_settle(&p->desk, presence->refused, &json);
+		answer_server(p, err, json);
+		p->waiting = false;
+	}
+}
+
+ON_CONTROL static void attend_server(struct pipeline *p)
+{
+	const struct control_request *request;
+	struct format_wish format;
+	struct wish *wish;
+	void *slot;
+	char *json;
+	int err;
+
+	fd_drain(p->requests.fresh_fd);
+	if (!exchange_take(&p->requests, &slot))
+		return;
+	request = slot;
+	err = desk_ask(&p->desk, request->text, request->bytes, &format, &json);
+	if (request->bytes)
+		note_change(p);
+	if (err <= 0) {
+		answer_server(p, err, json);
+		return;
+	}
+	p->waiting = true;
+	wish = exchange_slot(&p->wishes);
+	*wish = (struct wish){++p->wish, format};
+	(void)exchange_publish(&p->wishes);
+}
+
+static void *control_loop(void *context)
+{
+	struct pipeline *p = context;
+
+	role_take(&role_control, p->config->name);
+	for (;;) {
+		struct pollfd fds[] = {
+			{p->control_stop_fd, POLLIN, 0},
+			{p->presence.fresh_fd, POLLIN, 0},
+			{p->requests.fresh_fd, POLLIN, 0},
+			/* Not POLLIN: that would ask for pictures. */
+			{desk_event_fd(&p->desk), POLLPRI, 0},
+		};
+
+		(void)poll(fds, 4, -1); /* EINTR: looking costs nothing */
+		if (fds[0].revents)
+			break;
+		if (fds[3].revents && desk_look(&p->desk))
+			note_change(p);
+		follow_camera(p);
+		attend_server(p);
+	}
+	desk_close(&p->desk);
 	return NULL;
 }
 
@@ -529,40 +759,66 @@ void server_thread_stop(struct server_thread *thread)
 
 /* ---- main ---- */
 
+#define EXCHANGES 7
+
+struct exchange_slots {
+	struct exchange *exchange;
+	void *slots;
+	size_t slot_bytes;
+};
+
+ON_MAIN static void list_exchanges(struct pipeline *p, struct exchange_slots ret_list[EXCHANGES])
+{
+	const struct exchange_slots list[EXCHANGES] = {
+		{&p->frames, p->frame_slots, sizeof p->frame_slots[0]},
+		{&p->packets, p->packet_slots, sizeof p->packet_slots[0]},
+		{&p->status, p->status_slots, sizeof p->status_slots[0]},
+		{&p->presence, p->presence_slots, sizeof p->presence_slots[0]},
+		{&p->wishes, p->wish_slots, sizeof p->wish_slots[0]},
+		{&p->requests, p->request_slots, sizeof p->request_slots[0]},
+		{&p->answers, p->answer_slots, sizeof p->answer_slots[0]},
+	};
+
+	memcpy(ret_list, list, sizeof list);
+}
+
 int pipeline_create(const struct camera_config *camera, const struct jpeg_config *jpeg,
 	struct workers *workers, struct pipeline **ret_pipeline)
 {
 	/* Not calloc(): the exchanges are aligned to cache lines. */
 	struct pipeline *p = aligned_alloc(alignof(struct pipeline), sizeof *p);
+	struct exchange_slots exchanges[EXCHANGES];
 	int err;
 
 	if (!p)
 		return -ENOMEM;
 	memset(p, 0, sizeof *p);
 	p->config = camera;
+	p->asked = *camera;
 	(void)strcpy(p->now.reason, "it is being opened");
 	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
-	p->capture_stop_fd = p->encode_stop_fd = p->demand.event_fd = -1;
-	p->frames.fresh_fd = p->frames.returned_fd = -1;
-	p->packets.fresh_fd = p->packets.returned_fd = -1;
-	p->status.fresh_fd = p->status.returned_fd = -1;
+	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = p->demand.event_fd = -1;
+	p->desk.device.fd = -1;
+	list_exchanges(p, exchanges);
+	for (size_t i = 0; i < EXCHANGES; i++)
+		exchanges[i].exchange->fresh_fd = exchanges[i].exchange->returned_fd = -1;
 
 	err = slicer_create(jpeg, workers, &p->slicer);
+	for (size_t i = 0; !err && i < EXCHANGES; i++)
+		err = exchange_init(
+			exchanges[i].exchange, exchanges[i].slots, exchanges[i].slot_bytes);
 	if (err < 0)
 		goto fail;
-	err = exchange_init(&p->frames, p->frame_slots, sizeof p->frame_slots[0]);
-	if (err < 0)
-		goto fail;
-	err = exchange_init(&p->packets, p->packet_slots, sizeof p->packet_slots[0]);
-	if (err < 0)
-		goto fail;
-	err = exchange_init(&p->status, p->status_slots, sizeof p->status_slots[0]);
+	err = desk_init(&p->desk);
 	if (err < 0)
 		goto fail;
 	err = demand_init(&p->demand);
 	if (err < 0)
 		goto fail;
 	err = p->capture_stop_fd = fd_event();
+	if (err < 0)
+		goto fail;
+	err = p->control_stop_fd = fd_event();
 	if (err < 0)
 		goto fail;
 	err = p->encode_stop_fd = fd_event();
@@ -584,6 +840,8 @@ void pipeline_describe(struct pipeline *p, struct server_camera *ret_camera)
 		.fps = p->config->fps,
 		.packets = &p->packets,
 		.status = &p->status,
+		.requests = &p->requests,
+		.answers = &p->answers,
 		.demand = &p->demand,
 		.stats = &p->stats,
 	};
@@ -596,13 +854,14 @@ int pipeline_start(struct pipeline *p)
 	if (err < 0)
 		return err;
 	p->encoding = true;
-	err = -pthread_create(&p->capture_thread, NULL, capture_loop, p);
-	if (err < 0) {
+	err = -pthread_create(&p->control_thread, NULL, control_loop, p);
+	p->controlling = !err;
+	if (!err)
+		err = -pthread_create(&p->capture_thread, NULL, capture_loop, p);
+	p->capturing = !err;
+	if (err < 0)
 		pipeline_stop(p);
-		return err;
-	}
-	p->capturing = true;
-	return 0;
+	return err;
 }
 
 void pipeline_ask_to_stop(struct pipeline *p)
@@ -618,6 +877,11 @@ void pipeline_stop(struct pipeline *p)
 		(void)pthread_join(p->capture_thread, NULL);
 		p->capturing = false;
 	}
+	if (p->controlling) {
+		fd_signal(p->control_stop_fd);
+		(void)pthread_join(p->control_thread, NULL);
+		p->controlling = false;
+	}
 	if (p->encoding) {
 		fd_signal(p->encode_stop_fd);
 		(void)pthread_join(p->encode_thread, NULL);
@@ -627,17 +891,23 @@ void pipeline_stop(struct pipeline *p)
 
 void pipeline_destroy(struct pipeline *p)
 {
+	struct exchange_slots exchanges[EXCHANGES];
+
 	if (!p)
 		return;
-	for (size_t i = 0; i < EXCHANGE_SLOTS; i++)
+	for (size_t i = 0; i < EXCHANGE_SLOTS; i++) {
 		packet_unref(p->packet_slots[i]);
+		free(p->answer_slots[i].json);
+	}
 	packet_pool_finish(&p->pool);
 	slicer_destroy(p->slicer);
-	exchange_finish(&p->frames);
-	exchange_finish(&p->packets);
-	exchange_finish(&p->status);
+	list_exchanges(p, exchanges);
+	for (size_t i = 0; i < EXCHANGES; i++)
+		exchange_finish(exchanges[i].exchange);
+	desk_finish(&p->desk);
 	demand_finish(&p->demand);
 	fd_close(&p->capture_stop_fd);
+	fd_close(&p->control_stop_fd);
 	fd_close(&p->encode_stop_fd);
 	free(p);
 }

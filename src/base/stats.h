@@ -59,6 +59,9 @@ struct camera_stats {
 	stat_counter odd_sequence; /* frames whose number did not rise */
 	struct histogram capture_to_dequeue;
 
+	/* control */
+	stat_counter controls_changed; /* here or elsewhere: whoever shows them may ask again */
+
 	/* encode */
 	stat_counter encoded;         /* packets published */
 	stat_counter dropped_corrupt; /* camera JPEGs that no decoder could use */

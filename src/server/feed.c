@@ -94,6 +94,21 @@ ON_SERVER static void on_status(h2o_socket_t *socket, const char *err)
 	streams_publish(feed);
 }
 
+ON_SERVER static void on_answer(h2o_socket_t *socket, const char *err)
+{
+	struct feed *feed = socket->data;
+	uint64_t changed = stat_read(&feed->camera.stats->controls_changed);
+
+	(void)err; /* an eventfd has no errors to tell */
+	fd_drain(h2o_socket_get_fd(socket));
+	controls_take(feed);
+	if (changed == feed->controls_changed)
+		return;
+	feed->controls_changed = changed;
+	feed->status_serial++;
+	streams_publish(feed);
+}
+
 ON_SERVER static h2o_socket_t *watch(
 	struct feed *feed, h2o_loop_t *loop, int *fd, h2o_socket_cb callback)
 {
@@ -112,12 +127,15 @@ void feed_begin(struct feed *feed, h2o_loop_t *loop)
 	feed->status_serial = 1;
 	feed->fresh = watch(feed, loop, &feed->fresh_fd, on_fresh);
 	feed->status_fresh = watch(feed, loop, &feed->status_fd, on_status);
+	h2o_linklist_init_anchor(&feed->errands);
+	feed->answered = watch(feed, loop, &feed->answers_fd, on_answer);
 }
 
 void feed_end(struct feed *feed)
 {
 	h2o_socket_close(feed->fresh);
 	h2o_socket_close(feed->status_fresh);
+	h2o_socket_close(feed->answered);
 	part_unref(feed->newest);
 	part_unref(feed->growing);
 	feed->newest = feed->growing = NULL;

@@ -49,8 +49,8 @@ struct feed {
 	/* constant */
 	struct server *server;
 	struct server_camera camera;
-	/* our own duplicates of packets->fresh_fd and status->fresh_fd, -1 once the loop has them */
-	int fresh_fd, status_fd;
+	/* our own duplicates of the exchanges' fresh_fd, -1 once the loop has them */
+	int fresh_fd, status_fd, answers_fd;
 
 	/* server thread */
 	h2o_socket_t *fresh;
@@ -60,8 +60,13 @@ struct feed {
 	h2o_socket_t *status_fresh;
 	const struct camera_status *status; /* NULL before the first; the exchange's slot */
 	uint64_t status_serial;             /* counts statuses from 1, which is none */
-	h2o_linklist_t streams;             /* struct stream */
-	h2o_linklist_t snapshots;           /* struct snapshot that wait */
+	h2o_socket_t *answered;
+	bool asking;               /* the control thread is at work for us */
+	struct errand *asked;      /* for whom; NULL when he has left */
+	h2o_linklist_t errands;    /* struct errand that wait for their turn */
+	uint64_t controls_changed; /* as it was when live streams were told */
+	h2o_linklist_t streams;    /* struct stream */
+	h2o_linklist_t snapshots;  /* struct snapshot that wait */
 	struct meter captured, encoded;
 	struct stage capture_to_dequeue, wait, encode, publish, total;
 	struct histogram encode_to_publish, publish_to_send;
@@ -90,7 +95,8 @@ struct server {
 	h2o_socket_t *stop;
 	struct connections connections;
 	struct access access;
-	h2o_timeout_t patience;     /* of waiting snapshots */
+	h2o_timeout_t patience; /* of waiting snapshots */
+	h2o_timeout_t control_patience;
 	h2o_timeout_t gate_recheck; /* of streams that hold a part back */
 	uint64_t last_stream_id;
 	struct log_limit accept_faults;
@@ -186,6 +192,20 @@ ON_SERVER void snapshots_publish(struct feed *feed);
 
 /* Answer all that wait with 503. */
 ON_SERVER void snapshots_stop(struct feed *feed);
+
+/* ---- controls.c ---- */
+
+/* Prepare the timer of those that wait. */
+ON_SERVER void controls_begin(struct server *server);
+
+/* Answer how controls and formats are; a request with a body changes them first. */
+ON_SERVER void controls_serve(struct feed *feed, h2o_req_t *req);
+
+/* The control thread may have answered: pass that on. */
+ON_SERVER void controls_take(struct feed *feed);
+
+/* Answer all that wait with 503. */
+ON_SERVER void controls_stop(struct feed *feed);
 
 /* ---- state.c ---- */
 

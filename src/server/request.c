@@ -124,6 +124,7 @@ static const struct address {
 	{"stream", ROUTE_STREAM, true},
 	{"snapshot", ROUTE_SNAPSHOT, true},
 	{"live", ROUTE_LIVE, true},
+	{"controls", ROUTE_CONTROLS, true},
 	{"state", ROUTE_STATE, false},
 	{"healthz", ROUTE_HEALTH, false},
 	{"metrics", ROUTE_METRICS, false},
@@ -183,7 +184,14 @@ static int parse_path(h2o_iovec_t path, const struct server_camera *cameras, siz
 
 const char *request_methods(enum route route)
 {
-	return route == ROUTE_REPORT ? "POST" : "GET, HEAD";
+	switch (route) {
+	case ROUTE_REPORT:
+		return "POST";
+	case ROUTE_CONTROLS:
+		return "GET, HEAD, PATCH";
+	default:
+		return "GET, HEAD";
+	}
 }
 
 int request_parse(h2o_iovec_t path, h2o_iovec_t query, const struct server_camera *cameras,

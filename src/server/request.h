@@ -19,6 +19,7 @@ enum route {
 	ROUTE_LIVE,
 	ROUTE_REPORT, /* of a live stream's viewer */
 	ROUTE_CLOCK,
+	ROUTE_CONTROLS,
 	ROUTE_STATE,
 	ROUTE_HEALTH,
 	ROUTE_METRICS,

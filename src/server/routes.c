@@ -95,6 +95,8 @@ ON_SERVER static const char *reason_phrase(int status)
 		return "Not Found";
 	case 405:
 		return "Method Not Allowed";
+	case 409:
+		return "Conflict";
 	case 414:
 		return "URI Too Long";
 	case 415:
@@ -214,6 +216,9 @@ ON_SERVER static void serve(
 		break;
 	case ROUTE_METRICS:
 		metrics_serve(server, req);
+		break;
+	case ROUTE_CONTROLS:
+		controls_serve(feed, req);
 		break;
 	case ROUTE_CLOCK:
 		serve_clock(req);

@@ -1,6 +1,6 @@
 /*
- * One thread, one loop. What it waits for: the listeners, the connections (libh2o's), two eventfds a
- * camera (a packet was published, or a status), one to stop, and timers.
+ * One thread, one loop. What it waits for: the listeners, the connections (libh2o's), three eventfds
+ * a camera (a packet was published, a status, an answer about its controls), one to stop, and timers.
  *
  * Everything of libh2o that belongs to the loop is made in the first turn and undone in the last,
  * for libh2o keeps memory of its own for each thread.
@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "exchange/controls.h"
 #include "server/guard.h"
 #include "server/inside.h"
 
@@ -29,8 +30,8 @@
 /* From one look at everybody to the next. */
 #define TICK_MS 1000
 
-/* Bodies are a few settings or figures in JSON. */
-#define MAX_REQUEST_BODY_BYTES 4096
+/* Bodies are a few settings or figures in JSON; a control thread takes no longer ones. */
+#define MAX_REQUEST_BODY_BYTES CONTROL_REQUEST_BYTES
 
 /* Connections taken in one go, so that a rush of them does not hold up pictures. */
 #define ACCEPT_AT_ONCE 16
@@ -117,6 +118,7 @@ ON_SERVER static void on_stop(h2o_socket_t *socket, const char *err)
 	for (size_t i = 0; i < server->n_feeds; i++) {
 		streams_stop(&server->feeds[i]);
 		snapshots_stop(&server->feeds[i]);
+		controls_stop(&server->feeds[i]);
 	}
 	h2o_context_request_shutdown(&server->context);
 }
@@ -141,6 +143,7 @@ ON_SERVER static void begin(struct server *server)
 	access_begin(server);
 	snapshots_begin(server);
 	streams_begin(server);
+	controls_begin(server);
 	for (size_t i = 0; i < server->n_feeds; i++)
 		feed_begin(&server->feeds[i], server->context.loop);
 	server->stop = watch(server, &server->stop_watch_fd, server, on_stop);
@@ -175,6 +178,7 @@ ON_SERVER static void end(struct server *server)
 	h2o_timeout_unlink(&server->tick);
 	h2o_timeout_unlink(&server->context.http2._graceful_shutdown_timeout);
 	h2o_timeout_dispose(loop, &server->patience);
+	h2o_timeout_dispose(loop, &server->control_patience);
 	h2o_timeout_dispose(loop, &server->gate_recheck);
 	h2o_context_dispose(&server->context);
 	h2o_evloop_destroy(loop);
@@ -237,7 +241,8 @@ ON_MAIN static int create_feeds(
 		/* libh2o closes what it watches, and the exchange keeps its own. */
 		feed->fresh_fd = fcntl(feed->camera.packets->fresh_fd, F_DUPFD_CLOEXEC, 0);
 		feed->status_fd = fcntl(feed->camera.status->fresh_fd, F_DUPFD_CLOEXEC, 0);
-		if (feed->fresh_fd < 0 || feed->status_fd < 0)
+		feed->answers_fd = fcntl(feed->camera.answers->fresh_fd, F_DUPFD_CLOEXEC, 0);
+		if (feed->fresh_fd < 0 || feed->status_fd < 0 || feed->answers_fd < 0)
 			return -errno;
 	}
 	return 0;
@@ -357,6 +362,7 @@ void server_destroy(struct server *server)
 	for (size_t i = 0; i < server->n_feeds; i++) {
 		fd_close(&server->feeds[i].fresh_fd);
 		fd_close(&server->feeds[i].status_fd);
+		fd_close(&server->feeds[i].answers_fd);
 	}
 	fd_close(&server->stop_fd);
 	fd_close(&server->stop_watch_fd);

@@ -58,11 +58,13 @@ struct server_config {
 
 /* One camera as the server sees it. What the pointers lead to outlives the server. */
 struct server_camera {
-	const char *name;         /* a path segment: letters, digits, - and _ */
-	const char *source;       /* as configured, for /state */
-	double fps;               /* asked for; 0 for none */
-	struct exchange *packets; /* slots are struct packet *; the server is the reader */
-	struct exchange *status;  /* slots are struct camera_status; the server is the reader */
+	const char *name;          /* a path segment: letters, digits, - and _ */
+	const char *source;        /* as configured, for /state */
+	double fps;                /* asked for; 0 for none */
+	struct exchange *packets;  /* slots are struct packet *; the server is the reader */
+	struct exchange *status;   /* slots are struct camera_status; the server is the reader */
+	struct exchange *requests; /* slots are struct control_request; the server is the writer */
+	struct exchange *answers;  /* slots are struct control_answer; the server is the reader */
 	struct demand *demand;
 	const struct camera_stats *stats;
 };

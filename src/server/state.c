@@ -185,6 +185,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "encoded", json_counter(&stats->encoded));
 	put(camera, "encoded_fps", json_rounded(feed->encoded.per_second));
 	put(camera, "slices", json_integer(feed->newest ? feed->newest->packet->n_pieces : 0));
+	put(camera, "controls_changed", json_counter(&stats->controls_changed));
 	put(camera, "drops", json_drops(stats));
 	put(camera, "oddities", json_oddities(stats));
 	put(camera, "stages_ms", json_stages(feed));
@@ -243,8 +244,9 @@ ON_SERVER static json_t *json_limits(const struct connections *connections)
 char *state_status(struct feed *feed)
 {
 	const struct camera_status *status = feed_status(feed);
-	json_t *root = json_pack("{s:b, s:o, s:I}", "online", status->online, "reason",
-		json_text(status->reason), "since_us", (json_int_t)(status->since_ns / NS_PER_US));
+	json_t *root = json_pack("{s:b, s:o, s:I, s:o}", "online", status->online, "reason",
+		json_text(status->reason), "since_us", (json_int_t)(status->since_ns / NS_PER_US),
+		"controls_changed", json_counter(&feed->camera.stats->controls_changed));
 	char *text = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
 	json_decref(root);

@@ -48,7 +48,7 @@ class Live(server.Case):
         self.assertRegex(hello.json()["id"], "^[0-9a-f]{32}$")
         self.assertEqual(hello.json()["camera"], "camera")
         self.assertLessEqual(hello.json()["now_us"], now_us())
-        self.assertEqual({"online", "reason", "since_us"}, set(status.json()))
+        self.assertEqual({"online", "reason", "since_us", "controls_changed"}, set(status.json()))
         pictures = [record for record in itertools.islice(stream, 10)
                     if record.type == Record.PICTURE]
         self.assertGreaterEqual(len(pictures), 8)

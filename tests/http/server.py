@@ -174,11 +174,12 @@ class Fanlight:
         connection.connect(("127.0.0.1", self.port))
         return connection
 
-    def request(self, path, *headers, method="GET", version="1.1", connection=None):
+    def request(self, path, *headers, method="GET", version="1.1", connection=None, body=""):
         """Send a request on a connection, or on a new one, and read the header of the answer."""
         own = connection is None
         connection = connection or self.connect()
-        lines = [f"{method} {path} HTTP/{version}", "Host: fanlight", *headers, "", ""]
+        length = [f"Content-Length: {len(body)}"] if body else []
+        lines = [f"{method} {path} HTTP/{version}", "Host: fanlight", *headers, *length, "", body]
         connection.sendall("\r\n".join(lines).encode())
         answer = Answer(connection)
         if own:

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "exchange/controls.h"
 #include "server/gate.h"
 #include "server/inside.h"
 
@@ -25,9 +26,11 @@
 #define CLASSIC_NEXT "\r\n--boundarydonotcross\r\n"
 
 struct rig {
-	struct exchange packets, status;
+	struct exchange packets, status, requests, answers;
 	struct packet *packet_slots[EXCHANGE_SLOTS];
 	struct camera_status status_slots[EXCHANGE_SLOTS];
+	struct control_request request_slots[EXCHANGE_SLOTS];
+	struct control_answer answer_slots[EXCHANGE_SLOTS];
 	struct demand demand;
 	struct camera_stats stats;
 	struct packet_pool pool;
@@ -76,6 +79,8 @@ ON_MAIN static int start(void **state)
 		.source = "test",
 		.fps = 0.001,
 		.packets = &rig->packets,
+		.requests = &rig->requests,
+		.answers = &rig->answers,
 		.status = &rig->status,
 		.demand = &rig->demand,
 		.stats = &rig->stats};
@@ -86,6 +91,10 @@ ON_MAIN static int start(void **state)
 		exchange_init(&rig->packets, rig->packet_slots, sizeof rig->packet_slots[0]), 0);
 	assert_int_equal(
 		exchange_init(&rig->status, rig->status_slots, sizeof rig->status_slots[0]), 0);
+	assert_int_equal(
+		exchange_init(&rig->requests, rig->request_slots, sizeof rig->request_slots[0]), 0);
+	assert_int_equal(
+		exchange_init(&rig->answers, rig->answer_slots, sizeof rig->answer_slots[0]), 0);
 	assert_int_equal(demand_init(&rig->demand), 0);
 	assert_int_equal(server_create(&config, &camera, 1, &rig->server, reason), 0);
 	rig->address_bytes = sizeof rig->address;
@@ -116,6 +125,8 @@ static int finish(void **state)
 	packet_pool_finish(&rig->pool);
 	exchange_finish(&rig->packets);
 	exchange_finish(&rig->status);
+	exchange_finish(&rig->requests);
+	exchange_finish(&rig->answers);
 	demand_finish(&rig->demand);
 	free(rig);
 	return 0;
