@@ -105,7 +105,7 @@ export class Fanlight {
     await until(`${n} clients in /state`, async () => (await this.clients()).length === n);
   }
 
-  /* Wait until a viewer has drawn so many pictures of all cameras together, by its own word. */
+  /* Wait until viewers have told that they drew so many pictures, all cameras together. */
   async hasDrawn(n) {
     await until(`${n} drawn pictures in /state`, async () => (await this.clients())
       .reduce((sum, client) => sum + (client.drawn ?? 0), 0) >= n, 120000);

@@ -4,6 +4,7 @@ import { Fanlight, Relay } from './fanlight.js';
 import { failures } from './failures.js';
 import { pictures } from './pictures.js';
 import { Proxy } from './proxy.js';
+import { soak } from './soak.js';
 import { plan, test } from './tap.js';
 import { use } from './use.js';
 
@@ -15,10 +16,11 @@ const house = {
   nine: new Fanlight(program, Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
     .map((name) => [name, small]))),
   away: new Fanlight(program, { attic: { source: '/dev/no-such-camera' }, door: {} }),
+  fast: new Fanlight(program, { door: { size: '320x180', fps: 120 } }),
   relay: new Relay(),
   proxy: new Proxy('/house/cameras/'),
 };
-const servers = [house.fanlight, house.nine, house.away];
+const servers = [house.fanlight, house.nine, house.away, house.fast];
 
 try {
   await Promise.all(servers.map((server) => server.start()));
@@ -27,7 +29,7 @@ try {
   house.browser = await launch(browserName);
   const [first] = await house.browser.pages();
 
-  for (const promise of [...pictures, ...use, ...failures]) {
+  for (const promise of [...pictures, ...use, ...failures, ...soak[browserName] ?? []]) {
     if (chosen.length && !chosen.includes(promise.name))
       continue;
     await test(promise.name, () => promise(house));
