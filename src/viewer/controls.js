@@ -245,8 +245,8 @@ function makeInput(control, set) {
 }
 
 function makeButton(label, set) {
-  const button = element('button', { type: 'button', textContent: 'Press', ariaLabel: `Press: ${label}`,
-    onclick: () => set(true) });
+  const button = element('button', { type: 'button', textContent: 'Press',
+    ariaLabel: `Press: ${label}`, onclick: () => set(true) });
 
   return { element: button, show() {} };
 }

@@ -16,7 +16,8 @@ function makeRecord(type, payload, { extra = 0, flags = 0, serial = 0, captured 
   header.write('FANL');
   header.set([1, type], 4);
   header.writeUInt16BE(48 + extra, 6);
-  [payload.length, flags, 7, serial].forEach((number, i) => header.writeUInt32BE(number, 8 + 4 * i));
+  [payload.length, flags, 7, serial].forEach((number, i) =>
+    header.writeUInt32BE(number, 8 + 4 * i));
   [captured, captured + 1500n, captured + 2000n].forEach((number, i) =>
     header.writeBigUInt64BE(number, 24 + 8 * i));
   return Buffer.concat([header, payload]);
