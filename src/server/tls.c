@@ -12,6 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -26,7 +27,10 @@
 #define PAIR_PATH_BYTES 288
 
 /* TLS 1.2 with forward secrecy and authenticated encryption only; 1.3 has nothing else. */
-#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+#define CIPHERS                "ECDHE+AESGCM:ECDHE+CHACHA20"
+#define CIPHERS_CHACHA20_FIRST "ECDHE+CHACHA20:ECDHE+AESGCM"
+#define SUITES_CHACHA20_FIRST \
+	"TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384"
 
 /* Why OpenSSL failed, in its words; empties its queue. */
 ON_MAIN static const char *ssl_reason(void)
@@ -147,6 +151,41 @@ ON_MAIN static int provide_pair(const char *folder, char path[PAIR_PATH_BYTES], 
 	return err;
 }
 
+/* ---- the cipher ---- */
+
+/* The shortest of some times that a record of the full length takes; UINT64_MAX if it cannot be. */
+ON_MAIN static uint64_t sealing_ns(const EVP_CIPHER *cipher)
+{
+	static const unsigned char key[EVP_MAX_KEY_LENGTH], nonce[EVP_MAX_IV_LENGTH];
+	static unsigned char record[16384];
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	uint64_t best_ns = UINT64_MAX;
+	int length, ok = context && EVP_EncryptInit_ex(context, cipher, NULL, key, nonce) == 1;
+
+	for (int i = 0; ok && i < 8; i++) {
+		uint64_t begin_ns = clock_now_ns(), took_ns;
+
+		ok = EVP_EncryptUpdate(context, record, &length, record, sizeof record) == 1;
+		took_ns = clock_now_ns() - begin_ns;
+		best_ns = ok && took_ns < best_ns ? took_ns : best_ns;
+	}
+	EVP_CIPHER_CTX_free(context);
+	return best_ns;
+}
+
+/*
+ * Clients ask for AES first where they have instructions for it, as most have. A board without, such
+ * as many Raspberry Pis, seals four times as fast with ChaCha20, and it does so for each viewer.
+ */
+ON_MAIN static int prefer_faster_cipher(SSL_CTX *ssl)
+{
+	if (sealing_ns(EVP_chacha20_poly1305()) >= sealing_ns(EVP_aes_128_gcm()))
+		return 1;
+	SSL_CTX_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+	return SSL_CTX_set_cipher_list(ssl, CIPHERS_CHACHA20_FIRST) == 1 &&
+	       SSL_CTX_set_ciphersuites(ssl, SUITES_CHACHA20_FIRST) == 1;
+}
+
 /* ---- the context ---- */
 
 ON_MAIN static void log_fingerprint(SSL_CTX *ssl)
@@ -220,7 +259,7 @@ int tls_create(
 	int err;
 
 	if (!ssl || SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1 ||
-		SSL_CTX_set_cipher_list(ssl, CIPHERS) != 1 ||
+		SSL_CTX_set_cipher_list(ssl, CIPHERS) != 1 || !prefer_faster_cipher(ssl) ||
 		SSL_CTX_set_session_id_context(ssl, id, sizeof id - 1) != 1) {
 		(void)snprintf(reason, SERVER_REASON_BYTES, "https: %s", ssl_reason());
 		SSL_CTX_free(ssl);

@@ -1,6 +1,8 @@
 """HTTPS: protocols, the certificate that is made on first start, and given ones."""
+import contextlib
 import os
 import pathlib
+import platform
 import re
 import shutil
 import socket
@@ -16,7 +18,7 @@ from server import Fanlight
 
 
 def handshake(fanlight, *alpn, **limits):
-    """Negotiate; returns the protocol, TLS version, certificate (DER)."""
+    """Negotiate; returns the protocol, TLS version, certificate (DER), cipher."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for name, value in limits.items():
@@ -27,7 +29,7 @@ def handshake(fanlight, *alpn, **limits):
     with socket.create_connection(("127.0.0.1", port), server.PATIENCE_S) as plain:
         with context.wrap_socket(plain) as secure:
             return (secure.selected_alpn_protocol(), secure.version(),
-                    secure.getpeercert(binary_form=True))
+                    secure.getpeercert(binary_form=True), secure.cipher()[0])
 
 
 def openssl(*arguments, **others):
@@ -63,6 +65,16 @@ class Protocols(server.Case):
             self.assertIn(name, text)
         self.assertIn("NIST CURVE: P-256", text)
         self.assertIn("ecdsa-with-SHA256", text)
+
+
+class Ciphers(unittest.TestCase):
+    @unittest.skipIf(platform.machine() != "x86_64", "only there can OpenSSL be told to do without")
+    def test_chacha20_is_chosen_where_aes_is_slow(self):
+        # For OpenSSL this processor has SSE2 and nothing newer.
+        under = ["env", "OPENSSL_ia32cap=0x7ffffff:0"]
+        with contextlib.closing(Fanlight(https=True, under=under)) as fanlight:
+            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                self.assertIn("CHACHA20", handshake(fanlight, maximum_version=version)[3])
 
 
 class SelfSigned(unittest.TestCase):
