@@ -40,7 +40,7 @@ async function poll() {
   let pause = POLL_MS;
 
   clearTimeout(timer);
-  if (polling || document.hidden && !wall.held)
+  if (polling || document.hidden)
     return;
   polling = true;
   const cameras = await fetchCameras().catch(() => undefined);

@@ -1,5 +1,6 @@
 /* What can be done with a camera: the buttons and figures below the large one, and the keys. */
 import { Graph } from './graph.js';
+import { LiveImage } from './image.js';
 import { fileName, sayAge, sayBitrate, sayFps, saySize } from './text.js';
 
 const RAW = ['stream', 'snapshot', 'live', 'controls'];
@@ -138,28 +139,29 @@ export class Tools {
       tile.stage.requestFullscreen().catch(() => {});
   }
 
-  /* Into a small window that stays on top, and back when that is closed. */
-  async #float(tile) {
-    const { stage } = tile;
-    const home = stage.parentElement;
+  /*
+   * A small window that stays on top. It has an <img> of its own: Chromium does not show any more
+   * what a worker draws once a canvas has been in another window.
+   */
+  async #float({ name, stage }) {
+    const { documentPictureInPicture } = window;
 
-    if (window.documentPictureInPicture.window)
-      return window.documentPictureInPicture.window.close();
-    const small = await window.documentPictureInPicture.requestWindow(
+    if (documentPictureInPicture.window)
+      return documentPictureInPicture.window.close();
+    const small = await documentPictureInPicture.requestWindow(
       { width: 480, height: Math.round(480 * stage.clientHeight / stage.clientWidth) });
     const style = small.document.createElement('link');
+    const picture = small.document.createElement('img');
+    const image = new LiveImage(new URL(`${name}/stream`, location.href), picture, () => {});
 
-    style.rel = 'stylesheet';
-    style.href = new URL('style.css', location.href);
+    Object.assign(style, { rel: 'stylesheet', href: new URL('style.css', location.href) });
+    Object.assign(picture, { className: 'live', alt: `Live picture of ${name}` });
+    Object.assign(small.document, { title: name });
     small.document.head.append(style);
-    small.document.title = tile.name;
     small.document.body.className = 'floating';
-    small.document.body.append(stage);
-    this.#wall.hold(tile);
-    small.addEventListener('pagehide', () => {
-      home.prepend(stage);
-      this.#wall.hold();
-    });
+    small.document.body.append(picture);
+    image.start(0);
+    small.addEventListener('pagehide', () => image.stop());
   }
 
   #showAddresses(tile) {

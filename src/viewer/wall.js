@@ -8,7 +8,6 @@ const STREAMS_MOST = nextHopProtocol === 'http/1.1' ? 4 : Infinity;
 
 export class Wall {
   large; // tile
-  held; // tile that is in a window of its own
   tiles = [];
   #main;
   #openLink;
@@ -92,12 +91,6 @@ export class Wall {
       tiles[next].focus();
   }
 
-  /* Keep a tile's stream whatever this page shows; none to let it go. */
-  hold(tile) {
-    this.held = tile;
-    this.#stream();
-  }
-
   pause(tile) {
     tile.paused = !tile.paused;
     this.#stream();
@@ -110,8 +103,8 @@ export class Wall {
 
   /* Only what is seen takes its stream. */
   #stream() {
-    const wanted = this.tiles.filter((tile) => tile === this.held ||
-      !document.hidden && tile.visible && !tile.element.hidden);
+    const wanted = this.tiles.filter((tile) => !document.hidden && tile.visible &&
+      !tile.element.hidden);
 
     this.tiles.filter((tile) => !wanted.includes(tile)).forEach((tile) => tile.stop());
     wanted.forEach((tile, i) => tile.start(i < STREAMS_MOST));

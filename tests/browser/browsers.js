@@ -33,8 +33,7 @@ export async function openPage(browser) {
   page.setDefaultTimeout(60000);
   page.complaints = [];
   page.on('console', (message) => {
-    // A server that has no controls is asked for them all the same.
-    if (message.type() === 'error' && !message.location().url?.endsWith('/controls'))
+    if (message.type() === 'error')
       page.complaints.push(message.text());
   });
   page.on('pageerror', (error) => page.complaints.push(String(error)));

@@ -10,6 +10,7 @@ async function page_shows_live_pictures_over_one_http2_connection({ browser, fan
   const protocols = await page.evaluate(() =>
     performance.getEntries().map((entry) => entry.nextHopProtocol).filter(Boolean));
 
+  await fanlight.hasClients(2); // without those of the page before
   await fanlight.hasDrawn(20);
   const clients = await fanlight.clients();
 
@@ -37,6 +38,7 @@ async function page_and_all_that_belongs_to_it_are_less_than_60_kb({ browser, fa
 async function page_draws_itself_where_there_is_no_worker({ browser, fanlight }) {
   const page = await openViewer(browser, fanlight.url('https'), () => delete window.Worker);
 
+  await fanlight.hasClients(2); // without those of the page before
   assert.deepEqual((await fanlight.clients()).map((client) => client.layout), ['live', 'live']);
   await readsText(page, /fps · \d+ ms/);
   assert.deepEqual(await complaints(page), []);
@@ -46,6 +48,7 @@ async function page_shows_images_where_the_browser_lacks_more({ browser, fanligh
   const page = await openViewer(browser, fanlight.url('https'),
     () => delete window.ReadableStream);
 
+  await fanlight.hasClients(2); // without those of the page before
   assert.deepEqual((await fanlight.clients()).map((client) => client.layout), ['early', 'early']);
   await readsText(page, /Live/);
   assert.deepEqual(await complaints(page), []);

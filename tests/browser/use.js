@@ -92,6 +92,23 @@ async function key_makes_the_picture_fill_the_screen({ browser, fanlight }) {
   await until('the page again', async () => !await isFull());
 }
 
+async function picture_in_picture_stays_whatever_the_page_shows({ browser, fanlight }) {
+  const page = await openViewer(browser, fanlight.url('https'));
+  const layouts = async () => (await fanlight.clients()).map(({ layout }) => layout).join(' ');
+
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('p');
+  await until('a stream of its own', async () => await layouts() === 'live early live' ||
+    await layouts() === 'early live live');
+  await page.evaluate(() => location.hash = 'garden');
+  await until('the small window and the large camera', async () =>
+    await layouts() === 'early live');
+  await page.evaluate(() => documentPictureInPicture.window.close());
+  await until('only the large camera', async () => await layouts() === 'live');
+  await seesAdvancing(page, picture(2));
+  assert.deepEqual(await complaints(page), []);
+}
+
 async function addresses_are_whole_urls_below_the_prefix({ browser, proxy }) {
   const page = await openPage(browser);
 
@@ -172,6 +189,9 @@ async function page_has_no_barriers({ browser, browserName, proxy, fanlight }) {
     await fanlight.hasClients(1);
   }
 }
+
+/* Chromium alone lets a page make such a window. */
+export const floating = { chromium: [picture_in_picture_stays_whatever_the_page_shows] };
 
 export const use = [
   keys_enlarge_a_camera_and_lead_back,

@@ -6,7 +6,7 @@ import { pictures } from './pictures.js';
 import { Proxy } from './proxy.js';
 import { soak } from './soak.js';
 import { plan, test } from './tap.js';
-import { use } from './use.js';
+import { floating, use } from './use.js';
 
 const [program, browserName, ...chosen] = process.argv.slice(2);
 const small = { size: '320x180', fps: 10 };
@@ -29,7 +29,8 @@ try {
   house.browser = await launch(browserName);
   const [first] = await house.browser.pages();
 
-  for (const promise of [...pictures, ...use, ...failures, ...soak[browserName] ?? []]) {
+  for (const promise of [...pictures, ...use, ...floating[browserName] ?? [],
+    ...failures, ...soak[browserName] ?? []]) {
     if (chosen.length && !chosen.includes(promise.name))
       continue;
     await test(promise.name, () => promise(house));
