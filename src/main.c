@@ -1,5 +1,6 @@
 /* Options, signals, the stop key, the exit code; owner of every pipeline and of the server. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,11 +14,19 @@
 #include <systemd/sd-daemon.h>
 #endif
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "commands.h"
 #include "pipeline.h"
 #include "settings.h"
+#include "watch.h"
+
+/* The server reads its files anew, and with that changes the keys of session tickets. */
+#define RENEW_NS (3600 * NS_PER_S)
+
+/* After a change of a file, for the others that go with it. */
+#define SETTLE_NS (1 * NS_PER_S)
 
 struct program {
 	struct settings settings;
@@ -27,7 +36,12 @@ struct program {
 	struct server_thread server_thread;
 	int signal_fd;
 	bool key_wanted; /* stdin is a terminal in the foreground */
+	bool has_hangup; /* SIGHUP means that the terminal is gone, not that something is new */
 	struct termios terminal;
+	int argc;
+	char **argv;
+	int watch_fd; /* of the files that the server reads */
+	uint64_t renew_ns;
 };
 
 /* Tell systemd, where there is one that listens. */
@@ -79,6 +93,16 @@ ON_MAIN static bool has_terminal(void)
 	return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
+/* Whether there is a terminal that can hang up, in the foreground or not. */
+ON_MAIN static bool controls_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	bool there = fd >= 0;
+
+	fd_close(&fd);
+	return there;
+}
+
 /* Read single keys from the terminal without echo; a background job leaves it alone. */
 ON_MAIN static void watch_key(struct program *program)
 {
@@ -101,27 +125,110 @@ ON_MAIN static void restore_terminal(struct program *program)
 	program->key_wanted = false;
 }
 
+/* ---- what may change while it runs ---- */
+
+/* The files to watch. */
+#define FILES 3
+
+ON_MAIN static void list_files(const struct program *program, const char *paths[FILES])
+{
+	const struct server_config *server = &program->settings.server;
+
+	paths[0] = server->cert;
+	paths[1] = server->key;
+	paths[2] = server->accounts;
+}
+
+ON_MAIN static void watch_again(struct program *program)
+{
+	const char *paths[FILES];
+
+	list_files(program, paths);
+	fd_close(&program->watch_fd);
+	program->watch_fd = watch_files(paths, FILES);
+}
+
+/* Have the server read its files anew, now and in an hour, when session tickets get new keys. */
+ON_MAIN static void renew(struct program *program, const struct server_config *config)
+{
+	char reason[SERVER_REASON_BYTES];
+
+	program->renew_ns = clock_now_ns() + RENEW_NS;
+	if (server_renew(program->server, config, reason) < 0)
+		log_warning("main", "%s; all stays as it was", reason);
+}
+
+/* SIGHUP: settings and all. Of those that need a start nothing changes. */
+ON_MAIN static void reload(struct program *program)
+{
+	static struct settings fresh;
+	enum settings_action action;
+	char reason[SERVER_REASON_BYTES];
+
+	if (settings_load(program->argc, program->argv, &fresh, &action, stderr) < 0) {
+		log_warning("main", "the settings are wrong; all stays as it was");
+	} else if (server_renew(program->server, &fresh.server, reason) < 0) {
+		log_warning("main", "%s; all stays as it was", reason);
+	} else {
+		program->settings.server = fresh.server;
+		program->renew_ns = clock_now_ns() + RENEW_NS;
+		watch_again(program);
+		log_info("main", "read the settings anew: limits, accounts, certificate");
+	}
+}
+
+ON_MAIN static void look_at_files(struct program *program)
+{
+	const char *paths[FILES];
+
+	list_files(program, paths);
+	if (!watch_tells(program->watch_fd, paths, FILES))
+		return;
+	/* A certificate and its key change one after the other. */
+	program->renew_ns = clock_now_ns() + SETTLE_NS;
+	log_info("main", "the certificate or the accounts have changed");
+}
+
+/* What a signal asks for; whether that is to stop. */
+ON_MAIN static bool take_signal(struct program *program)
+{
+	struct signalfd_siginfo info;
+
+	if (read(program->signal_fd, &info, sizeof info) <= 0)
+		return false;
+	if (info.ssi_signo == SIGHUP && !program->has_hangup) {
+		reload(program);
+		return false;
+	}
+	log_info("main", "stopping: %s", strsignal((int)info.ssi_signo));
+	return true;
+}
+
 ON_MAIN static void wait_for_stop(struct program *program)
 {
-	struct pollfd fds[] = {
-		{program->signal_fd, POLLIN, 0},
-		{program->key_wanted ? STDIN_FILENO : -1, POLLIN, 0},
-	};
+	bool has_key = program->key_wanted;
 
 	for (;;) {
-		struct signalfd_siginfo info;
+		struct pollfd fds[] = {
+			{program->signal_fd, POLLIN, 0},
+			{has_key ? STDIN_FILENO : -1, POLLIN, 0},
+			{program->watch_fd, POLLIN, 0},
+		};
+		uint64_t now_ns = clock_now_ns();
 		char key;
 
-		if (poll(fds, 2, -1) < 0)
+		if (now_ns >= program->renew_ns)
+			renew(program, &program->settings.server);
+		else if (poll(fds, 3, (int)((program->renew_ns - now_ns) / NS_PER_MS + 1)) < 0)
 			continue; /* EINTR */
-		if (fds[0].revents && read(program->signal_fd, &info, sizeof info) > 0) {
-			log_info("main", "stopping: %s", strsignal((int)info.ssi_signo));
+		if (fds[2].revents)
+			look_at_files(program);
+		if (fds[0].revents && take_signal(program))
 			return;
-		}
 		if (!fds[1].revents)
 			continue;
 		if (read(STDIN_FILENO, &key, 1) != 1) {
-			fds[1].fd = -1; /* the terminal is gone; signals remain */
+			has_key = false; /* the terminal is gone; signals remain */
 		} else if (key == 'q' || key == 'Q') {
 			log_info("main", "stopping: q");
 			return;
@@ -197,9 +304,12 @@ ON_MAIN static int run(struct program *program)
 		log_error("main", "signalfd: %s", strerror(-err));
 		return EXIT_FAILURE;
 	}
+	program->has_hangup = controls_terminal();
+	watch_again(program);
 	err = start(program);
 	if (!err) {
 		watch_key(program);
+		program->renew_ns = clock_now_ns() + RENEW_NS;
 		notify("READY=1");
 		if (program->key_wanted)
 			log_info("main", "running; q or Ctrl-C stops");
@@ -210,6 +320,7 @@ ON_MAIN static int run(struct program *program)
 	release_signals();
 	stop(program);
 	fd_close(&program->signal_fd);
+	fd_close(&program->watch_fd);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -245,7 +356,7 @@ ON_MAIN static int list(void)
 
 int main(int argc, char **argv)
 {
-	static struct program program = {.signal_fd = -1};
+	static struct program program = {.signal_fd = -1, .watch_fd = -1};
 	enum settings_action action;
 	int code = EXIT_SUCCESS;
 
@@ -256,6 +367,8 @@ int main(int argc, char **argv)
 	if (settings_load(argc, argv, &program.settings, &action, stderr) < 0)
 		return EXIT_FAILURE;
 	log_init(program.settings.log_level);
+	program.argc = argc;
+	program.argv = argv;
 
 	switch (action) {
 	case SETTINGS_RUN:

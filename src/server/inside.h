@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "exchange/exchange.h"
 #include "server/access.h"
 #include "server/connections.h"
 #include "server/listen.h"
@@ -81,14 +82,23 @@ struct server {
 	size_t n_feeds;
 	struct listener listeners[LISTENERS_MAX];
 	size_t n_listeners;
-	struct terms *terms;
+	bool has_https;
 	uint64_t target_age_ns;
 	int stop_fd;       /* server_stop() signals it */
 	int stop_watch_fd; /* its duplicate, -1 once the loop has it */
+	int renewed_fd;    /* a duplicate of renewals.fresh_fd, likewise */
 	uint64_t created_ns;
 	h2o_globalconf_t config;
 
+	/* main to server */
+	struct exchange renewals; /* of struct terms * */
+	struct terms *terms_slots[EXCHANGE_SLOTS];
+
+	/* server thread, and main before that runs */
+	struct terms *terms; /* the newest that was taken */
+
 	/* server thread */
+	h2o_socket_t *renewed;
 	bool begun, stopping;
 	uint64_t stop_deadline_ns;
 	h2o_context_t context;

@@ -22,6 +22,7 @@
 #include "exchange/controls.h"
 #include "server/guard.h"
 #include "server/inside.h"
+#include "server/tls.h"
 
 /* Clients may take their last bytes this long; then they are cut off, and that must show soon. */
 #define LET_GO_NS  (500 * NS_PER_MS)
@@ -93,6 +94,15 @@ ON_SERVER static void on_pause_over(h2o_timeout_entry_t *entry)
 
 /* ---- the loop ---- */
 
+ON_SERVER static void set_timeouts(struct server *server)
+{
+	uint64_t request_timeout_ms = server->connections.limits.request_timeout_s * (uint64_t)1000;
+
+	server->context.handshake_timeout.timeout = request_timeout_ms;
+	server->context.http1.req_timeout.timeout = request_timeout_ms;
+	server->context.http2.idle_timeout.timeout = request_timeout_ms;
+}
+
 ON_SERVER static void on_tick(h2o_timeout_entry_t *entry)
 {
 	struct server *server = H2O_STRUCT_FROM_MEMBER(struct server, tick, entry);
@@ -136,9 +146,29 @@ ON_SERVER static h2o_socket_t *watch(
 	return socket;
 }
 
+/* Serve by other terms; streams and connections that there are go on. */
+ON_SERVER static void on_renewed(h2o_socket_t *socket, const char *err)
+{
+	struct server *server = socket->data;
+	void *slot;
+
+	(void)err; /* an eventfd has no errors to tell */
+	fd_drain(h2o_socket_get_fd(socket));
+	if (!exchange_take(&server->renewals, &slot))
+		return;
+	server->terms = *(struct terms **)slot;
+	server->connections.limits = server->terms->config.limits;
+	access_forget(&server->access);
+	set_timeouts(server);
+	for (size_t i = 0; i < server->n_listeners; i++)
+		if (server->listeners[i].tls)
+			server->listeners[i].accept.ssl_ctx = server->terms->ssl;
+}
+
 ON_SERVER static void begin(struct server *server)
 {
 	h2o_context_init(&server->context, h2o_evloop_create(), &server->config);
+	set_timeouts(server);
 	connections_begin(&server->connections);
 	access_begin(server);
 	snapshots_begin(server);
@@ -147,6 +177,7 @@ ON_SERVER static void begin(struct server *server)
 	for (size_t i = 0; i < server->n_feeds; i++)
 		feed_begin(&server->feeds[i], server->context.loop);
 	server->stop = watch(server, &server->stop_watch_fd, server, on_stop);
+	server->renewed = watch(server, &server->renewed_fd, server, on_renewed);
 	for (size_t i = 0; i < server->n_listeners; i++) {
 		struct listener *listener = &server->listeners[i];
 
@@ -172,6 +203,7 @@ ON_SERVER static void end(struct server *server)
 	if (!connections_are_gone(&server->connections))
 		return;
 	h2o_socket_close(server->stop);
+	h2o_socket_close(server->renewed);
 	access_end(server);
 	for (size_t i = 0; i < server->n_feeds; i++)
 		feed_end(&server->feeds[i]);
@@ -208,17 +240,13 @@ int server_turn(struct server *server)
 
 /* ---- main ---- */
 
-ON_MAIN static void configure(struct server *server, const struct server_limits *limits)
+ON_MAIN static void configure(struct server *server)
 {
 	h2o_globalconf_t *config = &server->config;
-	uint64_t request_timeout_ms = limits->request_timeout_s * (uint64_t)1000;
 
 	h2o_config_init(config);
 	config->server_name = h2o_iovec_init(H2O_STRLIT("fanlight"));
 	config->max_request_entity_size = MAX_REQUEST_BODY_BYTES;
-	config->handshake_timeout = request_timeout_ms;
-	config->http1.req_timeout = request_timeout_ms;
-	config->http2.idle_timeout = request_timeout_ms;
 	/* Else libh2o undoes TCP_NOTSENT_LOWAT on connections with a long round trip. */
 	config->http2.latency_optimization.max_cwnd = 0;
 	routes_register(server,
@@ -297,41 +325,80 @@ ON_MAIN static void warn_if_open(const struct server *server)
 		}
 }
 
+/* libh2o closes what it watches, so it gets duplicates. */
+ON_MAIN static int open_events(struct server *server)
+{
+	int err = exchange_init(
+		&server->renewals, server->terms_slots, sizeof server->terms_slots[0]);
+
+	if (!err)
+		err = server->stop_fd = fd_event();
+	if (err < 0)
+		return err;
+	server->stop_watch_fd = fcntl(server->stop_fd, F_DUPFD_CLOEXEC, 0);
+	server->renewed_fd = fcntl(server->renewals.fresh_fd, F_DUPFD_CLOEXEC, 0);
+	if (server->stop_watch_fd < 0 || server->renewed_fd < 0)
+		return -errno;
+	return access_init(&server->access);
+}
+
+int server_renew(
+	struct server *server, const struct server_config *config, char reason[SERVER_REASON_BYTES])
+{
+	struct terms **slot = exchange_slot(&server->renewals), *terms;
+	struct server_config settled = *config;
+	int err;
+
+	/* A listener for TLS stays one. */
+	settled.https.enabled = server->has_https;
+	err = terms_create(&settled, &terms, reason);
+
+	if (err < 0)
+		return err;
+	*slot = terms;
+	slot = exchange_publish(&server->renewals);
+	terms_destroy(*slot);
+	*slot = NULL;
+	return 0;
+}
+
 int server_create(const struct server_config *config, const struct server_camera *cameras, size_t n,
 	struct server **ret_server, char reason[SERVER_REASON_BYTES])
 {
-	struct server *server = calloc(1, sizeof *server);
+	/* Not calloc(): the exchange is aligned to cache lines. */
+	struct server *server = aligned_alloc(alignof(struct server), sizeof *server);
+	void *slot;
 	int err;
 
 	(void)snprintf(reason, SERVER_REASON_BYTES, "server: out of memory or file descriptors");
 	if (!server)
 		return -ENOMEM;
-	server->stop_fd = server->stop_watch_fd = -1;
+	memset(server, 0, sizeof *server);
+	server->stop_fd = server->stop_watch_fd = server->renewed_fd = -1;
+	server->renewals.fresh_fd = server->renewals.returned_fd = -1;
 	server->created_ns = clock_now_ns();
 	server->target_age_ns = config->target_age_ms * NS_PER_MS;
+	server->has_https = config->https.enabled;
 	server->connections.limits = config->limits;
 	guard_begin(&server->connections);
 	connections_allow_files(&config->limits);
-	configure(server, &config->limits);
+	configure(server);
 	err = create_feeds(server, cameras, n);
 	if (err < 0)
 		goto fail;
-	err = server->stop_fd = fd_event();
+	err = open_events(server);
 	if (err < 0)
 		goto fail;
-	server->stop_watch_fd = fcntl(server->stop_fd, F_DUPFD_CLOEXEC, 0);
-	if (server->stop_watch_fd < 0) {
-		err = -errno;
-		goto fail;
-	}
-	err = access_init(&server->access);
+	err = server_renew(server, config, reason);
 	if (err < 0)
 		goto fail;
-	err = terms_create(config, &server->terms, reason);
-	if (!err)
-		err = open_listeners(server, config, reason);
+	(void)exchange_take(&server->renewals, &slot); /* it was just put there */
+	server->terms = *(struct terms **)slot;
+	err = open_listeners(server, config, reason);
 	if (err < 0)
 		goto fail;
+	if (server->terms->ssl && !*config->cert)
+		tls_log_fingerprint(server->terms->ssl);
 	warn_if_open(server);
 	log_urls(server);
 	*ret_server = server;
@@ -366,8 +433,11 @@ void server_destroy(struct server *server)
 	}
 	fd_close(&server->stop_fd);
 	fd_close(&server->stop_watch_fd);
+	fd_close(&server->renewed_fd);
 	access_finish(&server->access);
-	terms_destroy(server->terms);
+	for (size_t i = 0; i < EXCHANGE_SLOTS; i++)
+		terms_destroy(server->terms_slots[i]);
+	exchange_finish(&server->renewals);
 	h2o_config_dispose(&server->config);
 	free(server->feeds);
 	free(server->cameras);

@@ -81,6 +81,15 @@ ON_MAIN int server_create(const struct server_config *config, const struct serve
 	size_t n, struct server **ret_server, char reason[SERVER_REASON_BYTES]);
 
 /*
+ * From now on serve by what config says of certificate, accounts, lists and limits; files are read
+ * anew and keys of TLS session tickets are changed. Who is served now stays so. What else config
+ * says, such as where to listen, stays as it was when the server was created. Returns 0, or a
+ * negative errno with one sentence in reason; then nothing has changed.
+ */
+ON_MAIN int server_renew(struct server *server, const struct server_config *config,
+	char reason[SERVER_REASON_BYTES]);
+
+/*
  * One turn of the event loop: wait for something and do it.
  * Returns 1, or 0 when server_stop() was called and every client has been let go (streams ended
  * properly, given half a second to take the last bytes).

@@ -188,7 +188,7 @@ ON_MAIN static int prefer_faster_cipher(SSL_CTX *ssl)
 
 /* ---- the context ---- */
 
-ON_MAIN static void log_fingerprint(SSL_CTX *ssl)
+void tls_log_fingerprint(SSL_CTX *ssl)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	char text[3 * EVP_MAX_MD_SIZE + 1];
@@ -246,8 +246,6 @@ ON_MAIN static int load_configured(SSL_CTX *ssl, const struct server_config *con
 	err = provide_pair(config->state_dir, path, reason);
 	if (!err)
 		err = load_pair(ssl, path, path, reason);
-	if (!err)
-		log_fingerprint(ssl);
 	return err;
 }
 
@@ -266,6 +264,8 @@ int tls_create(
 		return -EIO;
 	}
 	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	/* Clients keep their sessions themselves, in tickets; else a thousand of them grow old here. */
+	(void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	h2o_ssl_register_alpn_protocols(ssl, h2o_alpn_protocols);
 	err = load_configured(ssl, config, reason);
 	if (err < 0) {

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -216,6 +217,25 @@ class Fanlight:
 
     def open_files(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def handshake(fanlight, *alpn, **limits):
+    """Negotiate; returns the protocol, TLS version, certificate (DER), cipher."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for name, value in limits.items():
+        setattr(context, name, value)
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    port = int(fanlight.urls["https"].rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as plain:
+        with context.wrap_socket(plain) as secure:
+            return (secure.selected_alpn_protocol(), secure.version(),
+                    secure.getpeercert(binary_form=True), secure.cipher()[0])
+
+
+def openssl(*arguments, **others):
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, **others).stdout
 
 
 def eventually(condition):

@@ -14,26 +14,7 @@ import unittest
 
 import server
 import tap
-from server import Fanlight
-
-
-def handshake(fanlight, *alpn, **limits):
-    """Negotiate; returns the protocol, TLS version, certificate (DER), cipher."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    for name, value in limits.items():
-        setattr(context, name, value)
-    if alpn:
-        context.set_alpn_protocols(alpn)
-    port = int(fanlight.urls["https"].rsplit(":", 1)[1])
-    with socket.create_connection(("127.0.0.1", port), server.PATIENCE_S) as plain:
-        with context.wrap_socket(plain) as secure:
-            return (secure.selected_alpn_protocol(), secure.version(),
-                    secure.getpeercert(binary_form=True), secure.cipher()[0])
-
-
-def openssl(*arguments, **others):
-    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, **others).stdout
+from server import Fanlight, handshake, openssl
 
 
 class Protocols(server.Case):
