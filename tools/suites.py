@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # The real modules of this machine instead of the guest's; runs only when named.
 VIVID = 'vivid'
+# Only where the targets are built, which takes clang.
+FUZZ = 'fuzz'
 QUICK = ['unit', 'model', 'cli', 'http']
 
 
@@ -47,6 +49,8 @@ BUILDS = [
                                   '-Db_sanitize=thread'],
           suites=['unit', 'cli', 'http'], patience=4,
           environment={'TSAN_OPTIONS': 'halt_on_error=1'}),
+    Build('clang-fuzz', 'clang', ['--buildtype=debugoptimized', '-Dfuzz=true'], suites=[FUZZ],
+          environment={'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1'}),
 ]
 
 
@@ -142,7 +146,8 @@ def wanted_suites(build, args):
     if args.quick and build is not BUILDS[0]:
         return None
     if not build.suites or not asked:
-        return asked or build.suites
+        return [suite for suite in asked if suite != FUZZ] or (
+            None if asked else build.suites)
     return [suite for suite in asked if suite in build.suites] or None
 
 

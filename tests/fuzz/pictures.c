@@ -1,18 +1,9 @@
 /* Whatever lies in a file: no crash, and every picture lies within it, from its SOI to its EOI. */
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <linux/videodev2.h>
 
 #include "camera/pictures.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool promise)
-{
-	if (!promise)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,22 +1,13 @@
 /* Whatever a server sends: no crash, and the same pictures however the bytes were cut. */
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include "probe/multipart.h"
 #include "probe/records.h"
 #include "probe/stamps.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 struct found {
 	uint64_t pictures, bytes, captured_ns;
 };
-
-static void must(bool promise)
-{
-	if (!promise)
-		abort();
-}
 
 static void note(struct found *found, const struct picture *picture)
 {
