@@ -48,7 +48,7 @@ ON_SERVER ssize_t h2o_http2_decode_frame(struct libh2o_frame *frame, const uint8
 	const h2o_http2_settings_t *settings, const char **ret_reason);
 ON_SERVER int phr_parse_request(const char *bytes, size_t n, const char **method,
 	size_t *method_bytes, const char **path, size_t *path_bytes, int *minor_version,
-	void *headers, size_t *n_headers, size_t n_before);
+	struct libh2o_field *headers, size_t *n_headers, size_t n_before);
 ON_SERVER void h2o_timeout_link(
 	h2o_loop_t *loop, h2o_timeout_t *timeout, h2o_timeout_entry_t *entry);
 ON_SERVER void h2o_timeout_run(h2o_loop_t *loop, h2o_timeout_t *timeout, uint64_t now_ms);
@@ -119,14 +119,33 @@ int h2o_hpack_parse_headers(h2o_req_t *req, void *table, const uint8_t *bytes, s
 	return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
 }
 
+/*
+ * More than one thing that says how long the body is, or one twice: a proxy may have believed the
+ * other and sent somebody else's request behind it. Upstream believes the last.
+ */
+ON_SERVER static bool is_ambiguous(const struct libh2o_field *fields, size_t n)
+{
+	int lengths = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		h2o_iovec_t name = {(char *)fields[i].name, fields[i].name_bytes};
+
+		lengths += h2o_lcstris(name.base, name.len, H2O_STRLIT("content-length")) ||
+			   h2o_lcstris(name.base, name.len, H2O_STRLIT("transfer-encoding"));
+	}
+	return lengths > 1;
+}
+
 /* The same in HTTP/1: 0 bytes would be no request, -2 an incomplete one, -1 is a bad one. */
 int phr_parse_request(const char *bytes, size_t n, const char **method, size_t *method_bytes,
-	const char **path, size_t *path_bytes, int *minor_version, void *headers, size_t *n_headers,
-	size_t n_before)
+	const char **path, size_t *path_bytes, int *minor_version, struct libh2o_field *headers,
+	size_t *n_headers, size_t n_before)
 {
 	int taken = original.parse_request(bytes, n, method, method_bytes, path, path_bytes,
 		minor_version, headers, n_headers, n_before);
 
+	if (taken > 0 && is_ambiguous(headers, *n_headers))
+		return -1;
 	if (taken > MAX_HEADER_BYTES || (taken == -2 && n > MAX_HEADER_BYTES))
 		return -1;
 	return taken;

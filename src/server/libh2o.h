@@ -38,6 +38,14 @@ struct libh2o_headers {
 	size_t headers_bytes;
 };
 
+/* Of HTTP/1, as its parser leaves it. */
+struct libh2o_field {
+	const char *name;
+	size_t name_bytes;
+	const char *value;
+	size_t value_bytes;
+};
+
 /* The beginning of it. */
 struct libh2o_stream {
 	uint32_t id;

@@ -147,7 +147,7 @@ class Sizes:
 
 
 class Times:
-    OPTIONS = ("--request-timeout", "1")
+    OPTIONS = ("--request-timeout", "2")
 
     def assert_ends(self, connection):
         try:
