@@ -264,6 +264,10 @@ ON_SERVER static void wait_for_verifier(struct server *server, struct visit draf
 	struct access *access = &server->access;
 	struct visit *visit;
 
+	if (server->stopping) {
+		reply_stopping(draft.req);
+		return;
+	}
 	if (access->n_waiting >= WAITING_MOST) {
 		reply_header(draft.req, "Retry-After", "2");
 		reply_sentence(draft.req, 503, "Too many are logging in; try again.");
@@ -371,6 +375,18 @@ void access_begin(struct server *server)
 	access->done_fd = -1;
 	access->done->data = server;
 	h2o_socket_read_start(access->done, on_done);
+}
+
+void access_stop(struct server *server)
+{
+	h2o_linklist_t *waiting = &server->access.waiting;
+
+	while (!h2o_linklist_is_empty(waiting)) {
+		struct visit *visit = visit_of_link(waiting->next);
+
+		end_visit(visit);
+		reply_stopping(visit->req);
+	}
 }
 
 void access_end(struct server *server)

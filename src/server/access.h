@@ -61,6 +61,9 @@ ON_MAIN int access_init(struct access *access);
 ANY_THREAD void access_finish(struct access *access);
 
 ON_SERVER void access_begin(struct server *server);
+
+/* Answer with 503 who waits for his password to be compared: nobody may any more. */
+ON_SERVER void access_stop(struct server *server);
 ON_SERVER void access_end(struct server *server);
 
 /* Remember nobody: the accounts are others. */

@@ -101,6 +101,7 @@ struct server {
 	h2o_socket_t *renewed;
 	bool begun, stopping;
 	uint64_t stop_deadline_ns;
+	unsigned cut_off_turns; /* since then */
 	h2o_context_t context;
 	h2o_socket_t *stop;
 	struct connections connections;
@@ -156,6 +157,9 @@ ON_SERVER void reply(
 /* Answer with a sentence, to which a line end is added. */
 ON_SERVER void reply_sentence(h2o_req_t *req, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Answer that Fanlight is stopping. */
+ON_SERVER void reply_stopping(h2o_req_t *req);
 
 /* Answer that it is done. */
 ON_SERVER void reply_nothing(h2o_req_t *req);

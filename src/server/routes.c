@@ -156,6 +156,12 @@ void reply_sentence(h2o_req_t *req, int status, const char *format, ...)
 	reply(req, status, "text/plain; charset=utf-8", text, length);
 }
 
+void reply_stopping(h2o_req_t *req)
+{
+	reply_header(req, "Retry-After", "1");
+	reply_sentence(req, 503, "Fanlight is stopping.");
+}
+
 ON_SERVER static void serve_asset(h2o_req_t *req, h2o_iovec_t path)
 {
 	for (size_t i = 0; i < VIEWER_ASSETS; i++) {
@@ -254,8 +260,7 @@ ON_SERVER static void serve_if_allowed(
 	} else if (changes && (status = origin_check(req, &reason))) {
 		reply_sentence(req, status, "%s", reason);
 	} else if (server->stopping) {
-		reply_header(req, "Retry-After", "1");
-		reply_sentence(req, 503, "Fanlight is stopping.");
+		reply_stopping(req);
 	} else {
 		serve(server, req, path, request);
 	}

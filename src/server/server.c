@@ -24,9 +24,15 @@
 #include "server/inside.h"
 #include "server/tls.h"
 
-/* Clients may take their last bytes this long; then they are cut off, and that must show soon. */
-#define LET_GO_NS  (500 * NS_PER_MS)
-#define CUT_OFF_NS (200 * NS_PER_MS)
+/* Clients may take their last bytes this long; then they are cut off. */
+#define LET_GO_NS (500 * NS_PER_MS)
+
+/*
+ * A turn or two after that they are gone. These are turns and not time, for on a busy machine much
+ * time may pass before a turn, and libh2o's memory is only given back when all are gone.
+ */
+#define CUT_OFF_TURNS 20
+#define CUT_OFF_MS    10
 
 /* From one look at everybody to the next. */
 #define TICK_MS 1000
@@ -125,6 +131,7 @@ ON_SERVER static void on_stop(h2o_socket_t *socket, const char *err)
 	h2o_timeout_unlink(&server->pause);
 	for (size_t i = 0; i < server->n_listeners; i++)
 		h2o_socket_close(server->listeners[i].socket);
+	access_stop(server);
 	for (size_t i = 0; i < server->n_feeds; i++) {
 		streams_stop(&server->feeds[i]);
 		snapshots_stop(&server->feeds[i]);
@@ -223,16 +230,16 @@ int server_turn(struct server *server)
 	if (!server->begun)
 		begin(server);
 	if (server->stopping) {
-		uint64_t now_ns = clock_now_ns();
-
 		if (connections_are_gone(&server->connections) ||
-			now_ns >= server->stop_deadline_ns + CUT_OFF_NS) {
+			server->cut_off_turns == CUT_OFF_TURNS) {
 			end(server);
 			return 0;
 		}
-		if (now_ns >= server->stop_deadline_ns)
+		if (clock_now_ns() >= server->stop_deadline_ns) {
 			connections_cut_off(&server->connections);
-		wait_ms = 10;
+			server->cut_off_turns++;
+		}
+		wait_ms = CUT_OFF_MS;
 	}
 	(void)h2o_evloop_run(server->context.loop, wait_ms); /* EINTR: the next turn waits on */
 	return 1;

@@ -72,6 +72,22 @@ class Logins(Access):
             self.assertIn("Basic realm=", headers["www-authenticate"])
         self.assertEqual(self.fanlight.get("/healthz")[::2], (200, b"ok\n"))
 
+    def test_who_is_logging_in_when_it_stops_is_answered(self):
+        fanlight = Fanlight("--accounts", self.accounts, "--size", "320x240")
+        self.addCleanup(fanlight.close)
+        connections = [fanlight.connect() for _ in range(8)]
+        for number, connection in enumerate(connections):
+            self.addCleanup(connection.close)
+            header = basic("bob", f"{number}")
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+        fanlight.get("/healthz")  # asked later, so the others have been understood
+        fanlight.stop()
+        for connection in connections:
+            answer = server.Answer(connection)
+            self.assertIn(answer.status, (401, 429, 503))
+            answer.raw.close()
+        self.assertEqual(fanlight.close(), 0)
+
     def test_passwords_and_tokens_are_taken(self):
         for header in (basic("alice", PASSWORD), BOB,
                        "Authorization: Bearer " + self.token):

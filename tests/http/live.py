@@ -11,9 +11,8 @@ from PIL import Image
 
 import server
 import tap
-from server import JSON, Record, eventually, records
+from server import JSON, Record, assert_paced, eventually, records
 from stamp import read_stamp
-
 
 
 def now_us():
@@ -81,8 +80,7 @@ class Live(server.Case):
 
     def test_fps_limits_evenly(self):
         _, pictures = self.open("/live?fps=5")
-        times = [picture.captured_us for picture in itertools.islice(pictures, 6)]
-        self.assertGreater(min(b - a for a, b in zip(times, times[1:])), 200_000 * 3 // 4)
+        assert_paced([picture.captured_us for picture in itertools.islice(pictures, 6)], 200_000)
 
     def test_the_clock_is_that_of_the_records(self):
         before = now_us()

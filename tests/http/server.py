@@ -175,6 +175,13 @@ class Fanlight:
         connection.connect(("127.0.0.1", self.port))
         return connection
 
+    def is_listening(self):
+        try:
+            self.connect().close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
     def request(self, path, *headers, method="GET", version="1.1", connection=None, body=""):
         """Send a request on a connection, or on a new one, and read the header of the answer."""
         own = connection is None
@@ -236,6 +243,15 @@ def handshake(fanlight, *alpn, **limits):
 
 def openssl(*arguments, **others):
     return subprocess.run(["openssl", *arguments], check=True, capture_output=True, **others).stdout
+
+
+def assert_paced(times, interval):
+    """Pictures captured then may all have passed a pace: none comes before its turn after the first.
+
+    One that comes late does not put off the next, so two may be close together.
+    """
+    for turn, captured in enumerate(times):
+        assert captured - times[0] >= (turn - 0.26) * interval, times
 
 
 def eventually(condition):
