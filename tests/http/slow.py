@@ -13,7 +13,8 @@ def timestamps(answer):
 
 
 class Slow(server.Case):
-    OPTIONS = ("--size", "1280x720", "--fps", "60", "--quality", "95")
+    # On a busy machine a test may take longer than those who read nothing are borne with.
+    OPTIONS = ("--size", "1280x720", "--fps", "60", "--quality", "95", "--stall-timeout", "600")
 
     def slow_stream(self):
         connection = self.fanlight.connect(receive_bytes=4096)
