@@ -294,11 +294,15 @@ ON_SERVER static void take(h2o_req_t *req, struct share taken)
 }
 
 /* One that counts moves the time up to which the rate is used up by a second's share. */
+ON_SERVER static uint64_t rate_share_ns(const struct connection *connection)
+{
+	return NS_PER_S / connection->connections->limits.requests_per_second;
+}
+
 ON_SERVER static bool take_rate(struct connection *connection, unsigned divisor)
 {
 	struct connections *connections = connection->connections;
-	uint64_t now_ns = clock_now_ns();
-	uint64_t share_ns = NS_PER_S / connections->limits.requests_per_second / divisor;
+	uint64_t now_ns = clock_now_ns(), share_ns = rate_share_ns(connection) / divisor;
 
 	if (connection->rate_used_ns < now_ns)
 		connection->rate_used_ns = now_ns;
@@ -348,6 +352,14 @@ bool connections_take_request(h2o_req_t *req)
 	take(req, (struct share){.n_requests = 1});
 	/* Of HTTP/2 the frames have been counted. */
 	return req->version >= 0x200 || take_rate(of_request(req), 1);
+}
+
+void connections_return_rate(h2o_req_t *req)
+{
+	struct connection *connection = of_request(req);
+
+	/* Of HTTP/2 a frame of headers and one of data. */
+	connection->rate_used_ns -= (req->version >= 0x200 ? 2 : 1) * rate_share_ns(connection);
 }
 
 bool connections_take_stream(h2o_req_t *req)

@@ -98,6 +98,9 @@ ON_SERVER bool connections_take_headers(h2o_req_t *req, size_t bytes);
 /* A whole request, until it is disposed of. */
 ON_SERVER bool connections_take_request(h2o_req_t *req);
 
+/* Give back what a request with a body took of its connection's rate, once. */
+ON_SERVER void connections_return_rate(h2o_req_t *req);
+
 /* A stream, until its request is disposed of. */
 ON_SERVER bool connections_take_stream(h2o_req_t *req);
 

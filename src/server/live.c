@@ -148,6 +148,8 @@ bool live_take_report(struct live *live, h2o_req_t *req, uint64_t target_age_ns)
 		return false;
 	}
 	note_drawn(live, picture, &report, target_age_ns);
+	/* There is one for each picture at most, and those are ours to send. */
+	connections_return_rate(req);
 	reply_nothing(req);
 	return true;
 }

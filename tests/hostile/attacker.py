@@ -42,9 +42,9 @@ def field(name, value):
     return b"\0" + string(name) + string(value)
 
 
-def get(path, scheme="http"):
+def get(path, scheme="http", method="GET"):
     """A whole request's header block."""
-    return b"".join(field(*pair) for pair in ((":method", "GET"), (":scheme", scheme),
+    return b"".join(field(*pair) for pair in ((":method", method), (":scheme", scheme),
                                               (":path", path), (":authority", "fanlight")))
 
 
@@ -93,6 +93,11 @@ class Attacker:
     def request(self, stream, path, before=b""):
         flags = END_STREAM | END_HEADERS | (WITH_PRIORITY if before else 0)
         return self.frame(HEADERS, flags, stream, before + get(path, self.scheme))
+
+    def post(self, stream, path, body):
+        block = get(path, self.scheme, "POST") + field("content-type", "application/json")
+        return (self.frame(HEADERS, END_HEADERS, stream, block) +
+                self.frame(DATA, END_STREAM, stream, body))
 
     def send(self, data):
         self.connection.sendall(data)

@@ -1,8 +1,10 @@
 """Who asks for more than there is for one is refused or cut off, and told so where that is possible."""
+import json
+
 import attacker
 import tap
 from attacker import DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, field, get
-from server import eventually
+from server import Record, eventually, records
 
 
 class Rates:
@@ -53,6 +55,49 @@ class Rates:
         self.assertGreaterEqual(count, 500)  # two seconds' worth are free
         self.assertEqual(answer.headers["connection"], "close")
         self.assert_reached("requests-per-second")
+
+
+class Reports:
+    OPTIONS = ("--max-requests-per-second", "4")
+    NO_CONTENT = 0x89  # what HPACK makes of status 204
+
+    def setUp(self):
+        super().setUp()
+        answer = self.fanlight.request("/live")
+        self.addCleanup(answer.raw.close)
+        self.records = records(answer.read)
+        self.path = "/live/" + next(self.records).json()["id"]
+
+    def report(self):
+        """One on the next picture that comes."""
+        picture = next(record for record in self.records if record.type == Record.PICTURE)
+        return json.dumps({"serial": picture.serial}).encode()
+
+    def test_reports_over_http_2_do_not_count_once_a_picture(self):
+        client = self.attacker()
+        for stream in range(1, 60, 2):
+            client.send(client.post(stream, self.path, report := self.report()))
+            answer = client.until(lambda frame: frame.type == HEADERS)
+            self.assertEqual((answer.stream, answer.payload[0]), (stream, self.NO_CONTENT))
+        try:
+            client.send(b"".join(client.post(2 * i + 61, self.path, report) for i in range(20)))
+        except OSError:
+            pass  # it has been cut off already
+        self.assert_calmed(client)
+
+    def test_reports_over_http_1_do_not_count_once_a_picture(self):
+        connection = self.connect()
+
+        def post(report):
+            head = (f"POST {self.path} HTTP/1.1\r\nHost: fanlight\r\nContent-Length: "
+                    f"{len(report)}\r\nContent-Type: application/json\r\n\r\n")
+            return self.ask(connection, head.encode() + report).status
+
+        for _ in range(30):
+            self.assertEqual(post(report := self.report()), 204)
+        while (status := post(report)) == 400:
+            pass
+        self.assertEqual(status, 429)
 
 
 class Streams:
@@ -187,7 +232,7 @@ class Times:
         self.assertTrue(client.is_answered())
 
 
-for tests in (Rates, Streams, Crowds, Sizes, Times):
+for tests in (Rates, Reports, Streams, Crowds, Sizes, Times):
     for case in attacker.over_both(tests):
         globals()[case.__name__] = case
 del tests, case

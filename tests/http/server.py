@@ -64,6 +64,8 @@ class Answer:
         return self.read(self.rest.index(mark) + len(mark))
 
     def read_all(self):
+        if self.status == 204:
+            return b""
         if "content-length" in self.headers:
             return self.read(int(self.headers["content-length"]))
         while some := self.read_some():
@@ -209,7 +211,7 @@ class Fanlight:
         with self.connect() as connection:
             connection.sendall("\r\n".join(lines).encode())
             answer = Answer(connection)
-            text = b"" if answer.status == 204 else answer.read_all()
+            text = answer.read_all()
             answer.raw.close()
         return answer.status, text.decode()
 
