@@ -82,7 +82,8 @@ int device_open(struct v4l2_device *device, const char *path, char reason[CAMERA
 	(void)snprintf(device->path, sizeof device->path, "%s", path);
 	device->fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (device->fd < 0)
-		return cannot_open(path, -errno, reason);
+		return errno == EBUSY ? device_failed(device, -EBUSY, "open it", reason)
+				      : cannot_open(path, -errno, reason);
 	err = identify(device, reason);
 	if (err < 0)
 		device_close(device);

@@ -4,6 +4,7 @@
 A camera of vivid is made to fail in every way it can, again and again, while two viewers watch it
 and a third watches another camera.
 """
+import subprocess
 import sys
 from pathlib import Path
 
@@ -101,6 +102,18 @@ def the_pattern_gives_way_to_a_camera():
     viewer.thread.join()
 
 
+def a_camera_in_use_says_by_whom_and_is_waited_for():
+    node, = guest.load_vivid(['webcam'])
+    with subprocess.Popen(['v4l2-ctl', '-d', node, '--stream-mmap'], stdin=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE) as user:
+        user.stderr.read(1)  # it prints a mark for each frame
+        with guest.Fanlight('--source', node, *COMMON) as fanlight:
+            fanlight.wait_for(rf'{node} is in use by v4l2-ctl \(PID {user.pid}\)')
+            assert fanlight.state()['cameras'][0]['faults']['busy'], 'not counted'
+            user.kill()
+            fanlight.until(lambda camera: camera['online'])
+
+
 def a_camera_is_found_by_its_name_under_another_number():
     nodes = guest.load_vivid(['webcam', 'webcam'])
     listing = guest.output_of(guest.FANLIGHT, '--list')
@@ -126,6 +139,7 @@ def main():
             faults.a_driver_unbound_and_bound_gets_its_numbers_back,
             faults.nobody_was_cut_off,
             the_pattern_gives_way_to_a_camera,
+            a_camera_in_use_says_by_whom_and_is_waited_for,
             a_camera_is_found_by_its_name_under_another_number))
     finally:
         guest.unload_vivid()
