@@ -94,7 +94,7 @@ bool control_next(const struct v4l2_device *device, struct control *control)
 ANY_THREAD static unsigned distance(const char *name, const char *wished)
 {
 	unsigned row[NAME_BYTES + 1], best;
-	size_t length = strlen(wished);
+	size_t length = strnlen(wished, NAME_BYTES); /* what goes beyond is in no name */
 
 	for (unsigned i = 0; i <= length; i++)
 		row[i] = i;

@@ -1,6 +1,7 @@
 #include "camera/desk.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "camera/controls.h"
@@ -174,8 +175,13 @@ ON_CONTROL static int answer(json_t *document, int err, char **ret_json)
 
 ON_CONTROL static int refuse(int err, const char *reason, const char *control, char **ret_json)
 {
-	json_t *document = json_pack("{s:s}", "error", reason);
+	char sentence[CAMERA_REASON_BYTES];
+	json_t *document;
 
+	/* What it quotes may be cut within a character, or a driver's: no JSON holds that. */
+	(void)snprintf(sentence, sizeof sentence, "%s", reason);
+	control_clean(sentence);
+	document = json_pack("{s:s}", "error", sentence);
 	if (control)
 		(void)json_object_set_new(document, "control", json_string(control));
 	return answer(document, err, ret_json);

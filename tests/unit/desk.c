@@ -454,6 +454,25 @@ ON_CONTROL static void bad_values_are_refused_before_anything_is_touched(void **
 	}
 }
 
+ON_CONTROL static void names_of_any_length_and_script_are_answered(void **state)
+{
+	static const char *const letters[] = {"g", "\xc3\xbc", "\xe2\x82\xac"};
+	static const char *const places[] = {"{\"controls\":{\"", "{\"", "{\"format\":{\""};
+	char name[2000], patch[2100];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(letters); i++)
+		for (size_t n = 1; n < 600; n++) {
+			for (size_t at = 0; at < n; at++)
+				strcpy(name + at * strlen(letters[i]), letters[i]);
+			for (size_t k = 0; k < COUNT(places); k++) {
+				(void)snprintf(patch, sizeof patch, "%s%s\":1}%s", places[k], name,
+					k == 1 ? "" : "}");
+				assert_refused(-EINVAL, patch, k ? NULL : name, "");
+			}
+		}
+}
+
 ON_CONTROL static void absurd_ranges_allow_nothing_wrong(void **state)
 {
 	static const struct fake_control absurd[] = {
@@ -679,6 +698,7 @@ int main(void)
 		desk_test(lists_without_end_are_cut_off),
 		desk_test(every_type_is_set),
 		desk_test(bad_values_are_refused_before_anything_is_touched),
+		desk_test(names_of_any_length_and_script_are_answered),
 		desk_test(absurd_ranges_allow_nothing_wrong),
 		desk_test(held_controls_are_refused),
 		desk_test(driver_that_refuses_is_quoted),
