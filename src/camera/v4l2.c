@@ -34,6 +34,9 @@
 /* With fewer no driver streams. */
 #define LEAST_BUFFERS 2
 
+/* More at a time than a device has to tell; a driver that never stops does not keep us. */
+#define EVENTS_MOST 64
+
 /* A picture that is older than this when it comes, or not yet taken, was stamped by another clock. */
 #define STAMP_AGE_MOST_NS   (10 * NS_PER_S)
 #define STAMP_AHEAD_MOST_NS NS_PER_S
@@ -185,14 +188,25 @@ ON_CAPTURE static uint32_t driver_minimum(const struct v4l2_camera *cam)
 	return minimum.value < VIDEO_MAX_FRAME ? (uint32_t)minimum.value : VIDEO_MAX_FRAME;
 }
 
+/* As much as any buffer can hold: not every driver makes them equal. */
+ON_CAPTURE static size_t largest_buffer_bytes(const struct v4l2_camera *cam)
+{
+	size_t most = 0;
+
+	for (uint32_t i = 0; i < cam->n_buffers; i++) {
+		size_t bytes = 0;
+
+		for (uint32_t k = 0; k < cam->picture.n_buffers; k++)
+			bytes += cam->buffers[i].planes[k].length_bytes;
+		most = bytes > most ? bytes : most;
+	}
+	return most;
+}
+
 ON_CAPTURE static int allocate_copies(struct v4l2_camera *cam)
 {
-	cam->copy_bytes = 0;
-	if (cam->converter)
-		cam->copy_bytes = converter_bytes(cam->converter);
-	else
-		for (uint32_t i = 0; i < cam->picture.n_buffers; i++)
-			cam->copy_bytes += cam->buffers[0].planes[i].length_bytes;
+	cam->copy_bytes = cam->converter ? converter_bytes(cam->converter)
+					 : largest_buffer_bytes(cam);
 	for (uint32_t i = 0; i < CAMERA_LOANS; i++) {
 		cam->copies[i].data = malloc(cam->copy_bytes);
 		if (!cam->copies[i].data)
@@ -373,20 +387,22 @@ ON_CAPTURE static int dequeue_frame(struct v4l2_camera *cam, struct frame *frame
 /* What the device has told since the last time: 0, or why its frames end. */
 ON_CAPTURE static int take_events(struct v4l2_camera *cam)
 {
+	bool changed = false, ended = false;
 	struct v4l2_event event;
 	int err = 0;
 
-	while (!err && !device_ioctl(cam->device.fd, VIDIOC_DQEVENT, &event)) {
-		if (event.type == V4L2_EVENT_EOS)
-			return -EPIPE;
-		if (event.type != V4L2_EVENT_SOURCE_CHANGE)
-			continue;
-		/* Drivers also tell of changes that change nothing. */
-		err = signal_check(&cam->device, cam->base.config);
-		if (!err && !setup_is_current(&cam->device, &cam->picture))
-			err = -ESTALE;
+	for (int i = 0; i < EVENTS_MOST; i++) {
+		if (device_ioctl(cam->device.fd, VIDIOC_DQEVENT, &event) < 0)
+			break;
+		changed = changed || event.type == V4L2_EVENT_SOURCE_CHANGE;
+		ended = ended || event.type == V4L2_EVENT_EOS;
 	}
-	return err;
+	/* Drivers also tell of changes that change nothing. */
+	if (changed)
+		err = signal_check(&cam->device, cam->base.config);
+	if (!err && changed && !setup_is_current(&cam->device, &cam->picture))
+		err = -ESTALE;
+	return !err && ended ? -EPIPE : err;
 }
 
 /* Nothing was ready. If the driver calls that an error, polling again would spin. */
@@ -658,7 +674,7 @@ ON_CAPTURE static int prepare(struct v4l2_camera *cam, const struct camera_confi
 		return device_failed(&cam->device, err, "read its pictures", reason);
 	err = controls_apply(&cam->device, config->controls, config->n_controls, reason);
 	if (err < 0)
-		return err;
+		return err == -ERANGE ? -EINVAL : err; /* -ERANGE is the signal's */
 	err = request_buffers(cam);
 	if (err < 0)
 		return device_failed(&cam->device, err, "get buffers", reason);

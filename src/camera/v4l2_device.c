@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "camera/reason.h"
 
-/* Far more formats, or sizes of one, than any device has: where a driver's list has no end. */
+/* Far more formats, sizes of one, inputs or standards than any device has: where a driver's list has no end. */
 #define LIST_MOST 512
 
 int device_ioctl(int fd, unsigned long request, void *arg)
@@ -180,6 +180,19 @@ bool device_size(const struct v4l2_device *device, uint32_t fourcc, uint32_t ind
 	*ret_size = (struct v4l2_frmsizeenum){.index = index, .pixel_format = fourcc};
 	return index < LIST_MOST && !device_ioctl(device->fd, VIDIOC_ENUM_FRAMESIZES, ret_size) &&
 	       (!index || ret_size->type == V4L2_FRMSIZE_TYPE_DISCRETE);
+}
+
+bool device_input(const struct v4l2_device *device, uint32_t index, struct v4l2_input *ret_input)
+{
+	*ret_input = (struct v4l2_input){.index = index};
+	return index < LIST_MOST && !device_ioctl(device->fd, VIDIOC_ENUMINPUT, ret_input);
+}
+
+bool device_standard(
+	const struct v4l2_device *device, uint32_t index, struct v4l2_standard *ret_standard)
+{
+	*ret_standard = (struct v4l2_standard){.index = index};
+	return index < LIST_MOST && !device_ioctl(device->fd, VIDIOC_ENUMSTD, ret_standard);
 }
 
 /* The rate of a frame interval. */

@@ -48,6 +48,14 @@ ANY_THREAD bool device_format(
 ANY_THREAD bool device_size(const struct v4l2_device *device, uint32_t fourcc, uint32_t index,
 	struct v4l2_frmsizeenum *ret_size);
 
+/* The input number index: true, or false when there are no more. */
+ANY_THREAD bool device_input(
+	const struct v4l2_device *device, uint32_t index, struct v4l2_input *ret_input);
+
+/* The standard number index of the current input: true, or false when there are no more. */
+ANY_THREAD bool device_standard(
+	const struct v4l2_device *device, uint32_t index, struct v4l2_standard *ret_standard);
+
 /*
  * The rates at one size, frames per second in the driver's order, at most n of them. *ret_range:
  * the two written are the ends of a range. Returns how many; 0 when the driver does not say.

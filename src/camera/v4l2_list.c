@@ -177,13 +177,13 @@ ON_MAIN static int print_formats(const struct v4l2_device *device, FILE *out)
 /* Only where there is a choice. */
 ON_MAIN static void print_inputs(const struct v4l2_device *device, FILE *out)
 {
-	struct v4l2_input input = {.index = 1};
+	struct v4l2_input input;
 
-	if (device_ioctl(device->fd, VIDIOC_ENUMINPUT, &input) < 0)
+	if (!device_input(device, 1, &input))
 		return;
 	fprintf(out, "    inputs:");
-	for (input.index = 0; !device_ioctl(device->fd, VIDIOC_ENUMINPUT, &input); input.index++)
-		fprintf(out, "%s %u (%s)", input.index ? "," : "", input.index, input.name);
+	for (uint32_t i = 0; device_input(device, i, &input); i++)
+		fprintf(out, "%s %u (%s)", i ? "," : "", i, input.name);
 	fprintf(out, "\n");
 }
 

@@ -17,14 +17,14 @@
 ON_CAPTURE static int select_input(
 	const struct v4l2_device *device, const char *wished, char reason[CAMERA_REASON_BYTES])
 {
-	struct v4l2_input input = {0};
 	const char *separator = " ";
+	struct v4l2_input input;
 	char text[64];
 
-	for (; !device_ioctl(device->fd, VIDIOC_ENUMINPUT, &input); input.index++) {
-		int index = (int)input.index, err;
+	for (uint32_t i = 0; device_input(device, i, &input); i++) {
+		int index = (int)i, err;
 
-		(void)snprintf(text, sizeof text, "%u", input.index);
+		(void)snprintf(text, sizeof text, "%u", i);
 		if (strcmp(wished, text) && strcasecmp(wished, (const char *)input.name))
 			continue;
 		err = device_ioctl(device->fd, VIDIOC_S_INPUT, &index);
@@ -32,9 +32,8 @@ ON_CAPTURE static int select_input(
 	}
 
 	(void)reason_set(reason, 0, "no input \"%s\"; there is", wished);
-	input.index = 0;
-	for (; !device_ioctl(device->fd, VIDIOC_ENUMINPUT, &input); input.index++) {
-		(void)snprintf(text, sizeof text, "%u (%s)", input.index, input.name);
+	for (uint32_t i = 0; device_input(device, i, &input); i++) {
+		(void)snprintf(text, sizeof text, "%u (%s)", i, input.name);
 		reason_add(reason, separator, text);
 		separator = ", ";
 	}
@@ -45,13 +44,14 @@ ON_CAPTURE static int select_input(
 ON_CAPTURE static int select_standard(
 	const struct v4l2_device *device, const char *wished, char reason[CAMERA_REASON_BYTES])
 {
-	struct v4l2_standard standard = {0};
+	struct v4l2_standard standard;
 	const char *separator = " ";
 	v4l2_std_id found = 0;
+	uint32_t n = 0;
 	int err;
 
 	(void)reason_set(reason, 0, "no standard \"%s\" at this input; there is", wished);
-	for (; !device_ioctl(device->fd, VIDIOC_ENUMSTD, &standard); standard.index++) {
+	for (; device_standard(device, n, &standard); n++) {
 		const char *name = (const char *)standard.name;
 
 		reason_add(reason, separator, name);
@@ -61,7 +61,7 @@ ON_CAPTURE static int select_standard(
 		else if (!found && !strncasecmp(name, wished, strlen(wished)))
 			found = standard.id;
 	}
-	if (!standard.index)
+	if (!n)
 		reason_add(reason, " ", "none");
 	if (!found)
 		return -EINVAL;
@@ -90,8 +90,7 @@ ON_CAPTURE static bool current_input(const struct v4l2_device *device, struct v4
 
 	if (device_ioctl(device->fd, VIDIOC_G_INPUT, &index) < 0)
 		return false;
-	*ret_input = (struct v4l2_input){.index = (uint32_t)index};
-	return !device_ioctl(device->fd, VIDIOC_ENUMINPUT, ret_input);
+	return device_input(device, (uint32_t)index, ret_input);
 }
 
 /* Of analogue inputs only: a sensor without power may say so, too, until it streams. */

@@ -28,6 +28,11 @@ static struct fake {
 	bool filled;
 	struct v4l2_buffer next; /* what DQBUF gives when filled */
 	int mapped;              /* buffers of ours that are mapped */
+	unsigned calls;          /* since it was opened */
+	uint32_t grown_bytes;    /* by which buffers but the first are longer */
+	int fails;               /* instead of giving a picture, with this errno */
+	bool endless;            /* inputs, standards and events */
+	int refuses;             /* controls, with this errno */
 } fake;
 
 static struct camera_stats stats;
@@ -96,12 +101,25 @@ static int fake_dequeue(struct v4l2_buffer *buffer)
 	uint32_t index = 0;
 
 	if (!fake.filled)
-		return -EAGAIN;
+		return fake.fails ? fake.fails : -EAGAIN;
 	while (!fake.queued[index])
 		assert_true(++index < BUFFERS);
 	fake.filled = fake.queued[index] = false;
 	*buffer = fake.next;
 	buffer->index = index;
+	return 0;
+}
+
+/* Its only one is a gain. */
+static int fake_control(struct v4l2_query_ext_ctrl *query)
+{
+	if ((query->id & V4L2_CTRL_ID_MASK) >= V4L2_CID_GAIN)
+		return -EINVAL;
+	*query = (struct v4l2_query_ext_ctrl){.id = V4L2_CID_GAIN,
+		.type = V4L2_CTRL_TYPE_INTEGER,
+		.name = "Gain",
+		.maximum = 9,
+		.step = 1};
 	return 0;
 }
 
@@ -131,7 +149,7 @@ static int answer(unsigned long request, void *arg)
 	case VIDIOC_REQBUFS:
 		return (size_t)buffers->count * picture_bytes() > fake.memory_bytes ? -ENOMEM : 0;
 	case VIDIOC_QUERYBUF:
-		buffer->length = picture_bytes();
+		buffer->length = picture_bytes() + (buffer->index ? fake.grown_bytes : 0);
 		return 0;
 	case VIDIOC_QBUF:
 		fake.queued[buffer->index] = true;
@@ -143,6 +161,16 @@ static int answer(unsigned long request, void *arg)
 		return 0;
 	case VIDIOC_STREAMON:
 		return 0;
+	case VIDIOC_QUERY_EXT_CTRL:
+		return fake_control(arg);
+	case VIDIOC_S_EXT_CTRLS:
+		return fake.refuses;
+	case VIDIOC_DQEVENT:
+		((struct v4l2_event *)arg)->type = V4L2_EVENT_SOURCE_CHANGE;
+		return fake.endless ? 0 : -ENOENT;
+	case VIDIOC_ENUMINPUT:
+	case VIDIOC_ENUMSTD:
+		return fake.endless ? 0 : -EINVAL;
 	}
 	return -ENOTTY;
 }
@@ -153,6 +181,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	int err;
 
 	assert_int_equal(fd, fake.fd);
+	assert_true(++fake.calls < 1000 * 1000); /* or it would go on for ever */
 	va_start(args, request);
 	err = answer(request, va_arg(args, void *));
 	va_end(args);
@@ -162,13 +191,21 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 
 /* ---- a camera of it ---- */
 
+static const struct camera_config config = {.name = "test"};
+
+/* Open a device with its vices. */
+ON_CAPTURE static int open_fake(
+	struct fake with, const struct camera_config *wish, struct camera **ret_camera)
+{
+	fake = with;
+	fake.fd = -1;
+	stats = (struct camera_stats){.captured = 0};
+	return v4l2_open(wish, PATH, &stats, ret_camera, reason);
+}
+
 ON_CAPTURE static int open_with(size_t memory_bytes, struct camera **ret_camera)
 {
-	static const struct camera_config config = {.name = "test"};
-
-	fake = (struct fake){.fd = -1, .memory_bytes = memory_bytes};
-	stats = (struct camera_stats){.captured = 0};
-	return v4l2_open(&config, PATH, &stats, ret_camera, reason);
+	return open_fake((struct fake){.memory_bytes = memory_bytes}, &config, ret_camera);
 }
 
 ON_CAPTURE static struct camera *start(void)
@@ -346,6 +383,60 @@ ON_CAPTURE static void thousand_openings_leave_nothing_behind(void **state)
 	assert_int_equal(open_fds(), fds);
 }
 
+ON_CAPTURE static void buffers_of_different_lengths_are_copied_whole(void **state)
+{
+	const struct fake with = {.memory_bytes = 3 * 1280 * 720 * 2, .grown_bytes = 1 << 20};
+	struct camera *camera;
+
+	(void)state;
+	assert_int_equal(open_fake(with, &config, &camera), 0);
+	assert_int_equal(camera_start(camera), 0);
+	fill(0, clock_now_ns());
+	fake.queued[0] = false;
+	fake.next.bytesused += fake.grown_bytes;
+	assert_int_equal(see(camera).planes[0].size_bytes, fake.next.bytesused);
+	camera_close(camera);
+}
+
+ON_CAPTURE static void events_without_end_are_left_alone(void **state)
+{
+	struct camera *camera = start();
+	struct frame frame;
+
+	(void)state;
+	fake.endless = true;
+	fake.fails = -EIO;
+	assert_int_equal(camera_borrow(camera, &frame), -EIO);
+	camera_close(camera);
+}
+
+ON_CAPTURE static void inputs_and_standards_without_end_are_cut_off(void **state)
+{
+	static const struct camera_config wishes[] = {
+		{.name = "test", .input = "none such"}, {.name = "test", .standard = "PAL"}};
+	const struct fake with = {.memory_bytes = SIZE_MAX, .endless = true};
+	struct camera *camera;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
+		assert_int_equal(open_fake(with, &wishes[i], &camera), -EINVAL);
+		assert_non_null(strstr(reason, wishes[i].input));
+		assert_non_null(strstr(reason, wishes[i].standard));
+	}
+}
+
+ON_CAPTURE static void control_out_of_range_is_no_missing_signal(void **state)
+{
+	static const struct camera_config wish = {
+		.name = "test", .n_controls = 1, .controls = {{"gain", 5}}};
+	const struct fake with = {.memory_bytes = SIZE_MAX, .refuses = -ERANGE};
+	struct camera *camera;
+
+	(void)state;
+	assert_int_equal(open_fake(with, &wish, &camera), -EINVAL);
+	assert_non_null(strstr(reason, "refuses control gain=5"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +444,10 @@ int main(void)
 		cmocka_unit_test(stamps_that_cannot_be_are_replaced_and_counted),
 		cmocka_unit_test(frames_of_an_impossible_size_go_back_and_are_counted),
 		cmocka_unit_test(format_that_changes_in_silence_is_noticed),
+		cmocka_unit_test(buffers_of_different_lengths_are_copied_whole),
+		cmocka_unit_test(events_without_end_are_left_alone),
+		cmocka_unit_test(inputs_and_standards_without_end_are_cut_off),
+		cmocka_unit_test(control_out_of_range_is_no_missing_signal),
 		cmocka_unit_test(without_memory_buffers_are_fewer_then_smaller),
 		cmocka_unit_test(thousand_openings_leave_nothing_behind),
 	};
