@@ -10,15 +10,12 @@
 #include <termios.h>
 #include <unistd.h>
 
-#if HAVE_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
-
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "commands.h"
 #include "pipeline.h"
+#include "service.h"
 #include "settings.h"
 #include "watch.h"
 
@@ -34,6 +31,7 @@ struct program {
 	struct pipeline *pipelines[SETTINGS_CAMERAS_MAX];
 	struct server *server;
 	struct server_thread server_thread;
+	struct service service;
 	int signal_fd;
 	bool key_wanted; /* stdin is a terminal in the foreground */
 	bool has_hangup; /* SIGHUP means that the terminal is gone, not that something is new */
@@ -43,16 +41,6 @@ struct program {
 	int watch_fd; /* of the files that the server reads */
 	uint64_t renew_ns;
 };
-
-/* Tell systemd, where there is one that listens. */
-ON_MAIN static void notify(const char *state)
-{
-#if HAVE_SYSTEMD
-	(void)sd_notify(0, state); /* nobody listening is no error */
-#else
-	(void)state;
-#endif
-}
 
 /* The signals that stop the program, but for those that whoever started it had ignored (nohup). */
 ON_MAIN static void fill_stop_signals(sigset_t *signals)
@@ -204,35 +192,57 @@ ON_MAIN static bool take_signal(struct program *program)
 	return true;
 }
 
+/* Whether the terminal says to stop; one that is gone says nothing any more. */
+ON_MAIN static bool is_stop_key(struct pollfd *terminal)
+{
+	char key;
+
+	if (read(STDIN_FILENO, &key, 1) != 1) {
+		terminal->fd = -1; /* signals remain */
+		return false;
+	}
+	return key == 'q' || key == 'Q';
+}
+
+/* Wait until due_ns or for one of the fds. */
+ON_MAIN static void wait_for_any(uint64_t due_ns, struct pollfd *fds, size_t n)
+{
+	uint64_t now_ns = clock_now_ns(), left_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+	struct timespec wait = {(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
+
+	if (ppoll(fds, n, &wait, NULL) < 0)
+		for (size_t i = 0; i < n; i++)
+			fds[i].revents = 0; /* EINTR */
+}
+
 ON_MAIN static void wait_for_stop(struct program *program)
 {
-	bool has_key = program->key_wanted;
+	size_t n = 2 + program->settings.n_cameras;
+	struct pollfd fds[3 + SETTINGS_CAMERAS_MAX] = {
+		{program->signal_fd, POLLIN, 0},
+		{program->key_wanted ? STDIN_FILENO : -1, POLLIN, 0},
+	};
+	struct pollfd *files = &fds[n];
 
+	for (size_t i = 2; i < n; i++)
+		fds[i] = (struct pollfd){pipeline_news_fd(program->pipelines[i - 2]), POLLIN, 0};
+	files->events = POLLIN;
 	for (;;) {
-		struct pollfd fds[] = {
-			{program->signal_fd, POLLIN, 0},
-			{has_key ? STDIN_FILENO : -1, POLLIN, 0},
-			{program->watch_fd, POLLIN, 0},
-		};
-		uint64_t now_ns = clock_now_ns();
-		char key;
+		uint64_t due_ns = program->service.due_ns;
 
-		if (now_ns >= program->renew_ns)
-			renew(program, &program->settings.server);
-		else if (poll(fds, 3, (int)((program->renew_ns - now_ns) / NS_PER_MS + 1)) < 0)
-			continue; /* EINTR */
-		if (fds[2].revents)
+		files->fd = program->watch_fd;
+		wait_for_any(due_ns < program->renew_ns ? due_ns : program->renew_ns, fds, n + 1);
+		if (files->revents)
 			look_at_files(program);
 		if (fds[0].revents && take_signal(program))
 			return;
-		if (!fds[1].revents)
-			continue;
-		if (read(STDIN_FILENO, &key, 1) != 1) {
-			has_key = false; /* the terminal is gone; signals remain */
-		} else if (key == 'q' || key == 'Q') {
+		if (fds[1].revents && is_stop_key(&fds[1])) {
 			log_info("main", "stopping: q");
 			return;
 		}
+		if (clock_now_ns() >= program->renew_ns)
+			renew(program, &program->settings.server);
+		service_tell(&program->service);
 	}
 }
 
@@ -310,12 +320,13 @@ ON_MAIN static int run(struct program *program)
 	if (!err) {
 		watch_key(program);
 		program->renew_ns = clock_now_ns() + RENEW_NS;
-		notify("READY=1");
+		service_begin(&program->service, program->pipelines, program->settings.n_cameras,
+			&program->server_thread);
 		if (program->key_wanted)
 			log_info("main", "running; q or Ctrl-C stops");
 		wait_for_stop(program);
 		restore_terminal(program);
-		notify("STOPPING=1");
+		service_end();
 	}
 	release_signals();
 	stop(program);

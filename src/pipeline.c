@@ -57,20 +57,24 @@ struct pipeline {
 	const struct camera_config *config;
 	char room[48]; /* for the log */
 	int capture_stop_fd, control_stop_fd, encode_stop_fd;
+	int capture_wake_fd; /* for its pulse; the others have something that wakes them */
 
 	/* between threads */
 	struct exchange frames;   /* capture to encode, of struct frame */
 	struct exchange packets;  /* encode to server, of struct packet * */
 	struct exchange status;   /* capture to server, of struct camera_status */
+	struct exchange news;     /* capture to main, of struct camera_status */
 	struct exchange presence; /* capture to control, of struct presence */
 	struct exchange wishes;   /* control to capture, of struct wish */
 	struct exchange requests; /* server to control, of struct control_request */
 	struct exchange answers;  /* control to server, of struct control_answer */
 	struct demand demand;     /* server to encode */
 	struct camera_stats stats;
+	struct pulse capture_pulse, control_pulse, encode_pulse;
 	struct frame frame_slots[EXCHANGE_SLOTS];
 	struct packet *packet_slots[EXCHANGE_SLOTS];
 	struct camera_status status_slots[EXCHANGE_SLOTS];
+	struct camera_status news_slots[EXCHANGE_SLOTS];
 	struct presence presence_slots[EXCHANGE_SLOTS];
 	struct wish wish_slots[EXCHANGE_SLOTS];
 	struct control_request request_slots[EXCHANGE_SLOTS];
@@ -100,14 +104,22 @@ struct pipeline {
 	/* main */
 	pthread_t capture_thread, control_thread, encode_thread;
 	bool capturing, controlling, encoding;
+	const struct camera_status *told; /* the newest of news; NULL before the first */
 };
 
 /* ---- capture ---- */
 
+ON_CAPTURE static void publish_status_to(struct pipeline *p, struct exchange *readers)
+{
+	struct camera_status *slot = exchange_slot(readers);
+
+	*slot = p->now;
+	(void)exchange_publish(readers);
+}
+
 /* Say how the camera is, with the reason for it; "" when online. */
 ON_CAPTURE static void publish_status(struct pipeline *p, const char *reason)
 {
-	struct camera_status *slot = exchange_slot(&p->status);
 	bool online = p->life.state == CAMERA_STREAMING;
 
 	if (p->now.online != online || !p->now.since_ns)
@@ -116,8 +128,8 @@ ON_CAPTURE static void publish_status(struct pipeline *p, const char *reason)
 	p->now.online = online;
 	if (reason != p->now.reason)
 		(void)snprintf(p->now.reason, sizeof p->now.reason, "%s", reason);
-	*slot = p->now;
-	(void)exchange_publish(&p->status);
+	publish_status_to(p, &p->status);
+	publish_status_to(p, &p->news);
 }
 
 /* Say why it is offline, once in the log: the same reason again is no news. */
@@ -250,6 +262,13 @@ ON_CAPTURE static bool finds_camera(struct pipeline *p)
 	return camera_is_found();
 }
 
+/* Capture has come round. */
+ON_CAPTURE static void beat_capture(struct pipeline *p)
+{
+	fd_drain(p->capture_wake_fd);
+	pulse_beat(&p->capture_pulse);
+}
+
 /*
  * Deliver frames until the program stops (0), another format is wished (1), or the camera fails (a
  * negative errno).
@@ -261,11 +280,15 @@ ON_CAPTURE static int capture_frames(struct pipeline *p)
 	for (;;) {
 		/* A restart may change the camera's. */
 		const int fds[] = {p->capture_stop_fd, p->wishes.fresh_fd,
-			camera_poll_fd(p->camera), stands_in ? p->arrivals_fd : -1};
-		int err = fd_wait_any(fds, 4, p->life.due_ns);
+			camera_poll_fd(p->camera), stands_in ? p->arrivals_fd : -1,
+			p->capture_wake_fd};
+		int err = fd_wait_any(fds, 5, p->life.due_ns);
 
 		if (err == 0 || err == 1)
 			return err;
+		beat_capture(p);
+		if (err == 4)
+			continue;
 		if (stands_in && finds_camera(p))
 			return -ESTALE;
 		if (err > 0)
@@ -370,18 +393,19 @@ ON_CAPTURE static int capture_once(struct pipeline *p, char reason[CAMERA_REASON
 /* Wait until it is time to open the camera again. False when the program stops. */
 ON_CAPTURE static bool wait_to_open(struct pipeline *p)
 {
-	int fds[] = {
-		p->capture_stop_fd, p->arrivals_fd, p->camera ? camera_poll_fd(p->camera) : -1};
+	int fds[] = {p->capture_stop_fd, p->arrivals_fd, p->camera ? camera_poll_fd(p->camera) : -1,
+		p->capture_wake_fd};
 
 	for (;;) {
-		int event = fd_wait_any(fds, 3, p->life.due_ns);
+		int event = fd_wait_any(fds, 4, p->life.due_ns);
 
 		if (event <= 0)
 			return event < 0; /* the pause is over */
+		beat_capture(p);
 		if (event == 2) {
 			life_recheck(&p->life, clock_now_ns());
 			fds[2] = -1; /* it has said all it can */
-		} else if (camera_has_arrived(p->arrivals_fd)) {
+		} else if (event == 1 && camera_has_arrived(p->arrivals_fd)) {
 			life_hurry(&p->life, clock_now_ns());
 		}
 	}
@@ -563,6 +587,7 @@ static void *control_loop(void *context)
 		(void)poll(fds, 4, -1); /* EINTR: looking costs nothing */
 		if (fds[0].revents)
 			break;
+		pulse_beat(&p->control_pulse);
 		if (fds[3].revents && desk_look(&p->desk))
 			note_change(p);
 		follow_camera(p);
@@ -693,6 +718,7 @@ static void *encode_loop(void *context)
 		(void)poll(fds, 3, -1); /* EINTR: looking costs nothing */
 		if (fds[0].revents)
 			return NULL;
+		pulse_beat(&p->encode_pulse);
 		fd_drain(p->frames.fresh_fd);
 		fd_drain(p->demand.event_fd);
 
@@ -718,7 +744,7 @@ static void *server_loop(void *context)
 
 	role_take(&role_server, NULL);
 	while (server_turn(thread->server))
-		;
+		pulse_beat(&thread->pulse);
 	return NULL;
 }
 
@@ -728,7 +754,7 @@ static void *login_loop(void *context)
 
 	role_take(&role_login, NULL);
 	while (server_login_turn(thread->server))
-		;
+		pulse_beat(&thread->login_pulse);
 	return NULL;
 }
 
@@ -757,9 +783,18 @@ void server_thread_stop(struct server_thread *thread)
 	thread->running = thread->login_running = false;
 }
 
+const char *server_thread_stuck(struct server_thread *thread)
+{
+	/* Both, that each is asked. */
+	bool serves = pulse_take(&thread->pulse, -1);
+	bool logs_in = pulse_take(&thread->login_pulse, server_login_fd(thread->server));
+
+	return !serves ? role_server.name : !logs_in ? role_login.name : NULL;
+}
+
 /* ---- main ---- */
 
-#define EXCHANGES 7
+#define EXCHANGES 8
 
 struct exchange_slots {
 	struct exchange *exchange;
@@ -773,6 +808,7 @@ ON_MAIN static void list_exchanges(struct pipeline *p, struct exchange_slots ret
 		{&p->frames, p->frame_slots, sizeof p->frame_slots[0]},
 		{&p->packets, p->packet_slots, sizeof p->packet_slots[0]},
 		{&p->status, p->status_slots, sizeof p->status_slots[0]},
+		{&p->news, p->news_slots, sizeof p->news_slots[0]},
 		{&p->presence, p->presence_slots, sizeof p->presence_slots[0]},
 		{&p->wishes, p->wish_slots, sizeof p->wish_slots[0]},
 		{&p->requests, p->request_slots, sizeof p->request_slots[0]},
@@ -797,7 +833,8 @@ int pipeline_create(const struct camera_config *camera, const struct jpeg_config
 	p->asked = *camera;
 	(void)strcpy(p->now.reason, "it is being opened");
 	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
-	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = p->demand.event_fd = -1;
+	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = -1;
+	p->capture_wake_fd = p->demand.event_fd = -1;
 	p->desk.device.fd = -1;
 	list_exchanges(p, exchanges);
 	for (size_t i = 0; i < EXCHANGES; i++)
@@ -816,6 +853,9 @@ int pipeline_create(const struct camera_config *camera, const struct jpeg_config
 	if (err < 0)
 		goto fail;
 	err = p->capture_stop_fd = fd_event();
+	if (err < 0)
+		goto fail;
+	err = p->capture_wake_fd = fd_event();
 	if (err < 0)
 		goto fail;
 	err = p->control_stop_fd = fd_event();
@@ -864,6 +904,42 @@ int pipeline_start(struct pipeline *p)
 	return err;
 }
 
+const char *pipeline_name(const struct pipeline *p)
+{
+	return p->config->name;
+}
+
+int pipeline_news_fd(const struct pipeline *p)
+{
+	return p->news.fresh_fd;
+}
+
+bool pipeline_take_news(struct pipeline *p, const struct camera_status **ret_status)
+{
+	void *slot;
+	bool news;
+
+	fd_drain(p->news.fresh_fd);
+	news = exchange_take(&p->news, &slot);
+	if (news)
+		p->told = slot;
+	*ret_status = p->told;
+	return news;
+}
+
+const char *pipeline_stuck_thread(struct pipeline *p)
+{
+	/* All, that each is asked. */
+	bool captures = pulse_take(&p->capture_pulse, p->capture_wake_fd);
+	bool controls = pulse_take(&p->control_pulse, p->requests.fresh_fd);
+	bool encodes = pulse_take(&p->encode_pulse, p->demand.event_fd);
+
+	return !captures   ? role_capture.name
+	       : !controls ? role_control.name
+	       : !encodes  ? role_encode.name
+			   : NULL;
+}
+
 void pipeline_ask_to_stop(struct pipeline *p)
 {
 	fd_signal(p->capture_stop_fd);
@@ -907,6 +983,7 @@ void pipeline_destroy(struct pipeline *p)
 	desk_finish(&p->desk);
 	demand_finish(&p->demand);
 	fd_close(&p->capture_stop_fd);
+	fd_close(&p->capture_wake_fd);
 	fd_close(&p->control_stop_fd);
 	fd_close(&p->encode_stop_fd);
 	free(p);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "base/pulse.h"
 #include "base/roles.h"
 #include "camera/camera.h"
 #include "encode/jpeg.h"
@@ -29,6 +30,24 @@ ON_MAIN void pipeline_describe(struct pipeline *pipeline, struct server_camera *
 /* Start the encode, the control and then the capture thread. Returns 0 or a negative errno. */
 ON_MAIN int pipeline_start(struct pipeline *pipeline);
 
+/* As configured; valid until pipeline_destroy(). */
+ON_MAIN const char *pipeline_name(const struct pipeline *pipeline);
+
+/* Readable when pipeline_take_news() has some. */
+ON_MAIN int pipeline_news_fd(const struct pipeline *pipeline);
+
+/*
+ * How the camera is, NULL when it did not say yet; valid until the next call. True when that is
+ * news.
+ */
+ON_MAIN bool pipeline_take_news(struct pipeline *pipeline, const struct camera_status **ret_status);
+
+/*
+ * The name of a thread that did not come round since the last call, or NULL. Those that did are
+ * asked to do so again.
+ */
+ON_MAIN const char *pipeline_stuck_thread(struct pipeline *pipeline);
+
 /* Let capture begin to stop, so that several cameras do so at once; pipeline_stop() must follow. */
 ON_MAIN void pipeline_ask_to_stop(struct pipeline *pipeline);
 
@@ -43,8 +62,12 @@ struct server_thread {
 	struct server *server;
 	pthread_t thread, login_thread;
 	bool running, login_running;
+	struct pulse pulse, login_pulse;
 };
 ON_MAIN int server_thread_start(struct server_thread *thread, struct server *server);
 ON_MAIN void server_thread_stop(struct server_thread *thread);
+
+/* As pipeline_stuck_thread(), for those of the server. */
+ON_MAIN const char *server_thread_stuck(struct server_thread *thread);
 
 #endif

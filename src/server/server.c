@@ -427,6 +427,11 @@ int server_login_turn(struct server *server)
 	return verifier_turn(&server->access.verifier);
 }
 
+int server_login_fd(const struct server *server)
+{
+	return server->access.verifier.asked_fd;
+}
+
 void server_destroy(struct server *server)
 {
 	if (!server)

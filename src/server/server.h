@@ -99,6 +99,9 @@ ON_SERVER int server_turn(struct server *server);
 /* One turn of the login thread: 1, or 0 when server_stop() was called. */
 ON_LOGIN int server_login_turn(struct server *server);
 
+/* An eventfd that wakes the login thread for a turn, whether or not there is something to do. */
+ON_MAIN int server_login_fd(const struct server *server);
+
 /* Ask both threads to end; may be called from any thread, once. */
 ANY_THREAD void server_stop(struct server *server);
 
