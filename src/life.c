@@ -17,6 +17,9 @@
 #define PATIENCE_FRAMES 30
 #define PATIENCE_NS     (3 * NS_PER_S)
 
+/* No driver is believed that promises a frame less often. */
+#define INTERVAL_MOST_NS (60 * NS_PER_S)
+
 ON_CAPTURE static uint64_t larger(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -29,6 +32,8 @@ void life_open(struct life *life)
 
 void life_listen(struct life *life, uint64_t interval_ns, uint64_t now_ns)
 {
+	if (interval_ns > INTERVAL_MOST_NS)
+		interval_ns = INTERVAL_MOST_NS;
 	life->report_ns = larger(REPORT_FRAMES * interval_ns, REPORT_NS);
 	life->patience_ns = larger(PATIENCE_FRAMES * interval_ns, PATIENCE_NS);
 	life->since_ns = now_ns;

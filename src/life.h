@@ -38,13 +38,16 @@ enum life_step {
 	LIFE_LISTEN,  /* nothing: it may yet speak, look again at due_ns */
 	LIFE_REPORT,  /* say that it is silent; state is lost */
 	LIFE_RESTART, /* stop and start it */
-	LIFE_GIVE_UP, /* close it, then life_failed() */
+	LIFE_GIVE_UP, /* close it, then life_fail() */
 };
 
 /* It is about to be opened: state is opening. */
 ON_CAPTURE void life_open(struct life *life);
 
-/* It was opened and started; frames should come every interval_ns (0 when it does not say). */
+/*
+ * It was opened and started; frames should come every interval_ns (0 when it does not say; more
+ * than a minute is not believed).
+ */
 ON_CAPTURE void life_listen(struct life *life, uint64_t interval_ns, uint64_t now_ns);
 
 /* A frame came: state is streaming, and all that went wrong before is forgotten. */

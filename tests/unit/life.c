@@ -92,6 +92,19 @@ ON_CAPTURE static void slow_camera_is_given_its_intervals(void **state)
 	look_when_due(&life, LIFE_RESTART);
 }
 
+ON_CAPTURE static void camera_that_promises_a_frame_in_years_is_given_an_hour(void **state)
+{
+	static const uint64_t years[] = {1, 50, 136};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof years / sizeof *years; i++) {
+		struct life life = streaming(years[i] * 365 * 24 * 3600 * NS_PER_S);
+
+		assert_in_range(look_when_due(&life, LIFE_REPORT), NS_PER_S, 3600 * NS_PER_S);
+		assert_in_range(look_when_due(&life, LIFE_RESTART), NS_PER_S, 3600 * NS_PER_S);
+	}
+}
+
 /* Fail to open; how long the pause is, 0 for ever. */
 ON_CAPTURE static uint64_t pause_after(struct life *life, int err)
 {
@@ -196,6 +209,7 @@ int main(void)
 		cmocka_unit_test(frame_after_a_restart_makes_all_good),
 		cmocka_unit_test(camera_that_never_spoke_is_not_reported_as_falling_silent),
 		cmocka_unit_test(slow_camera_is_given_its_intervals),
+		cmocka_unit_test(camera_that_promises_a_frame_in_years_is_given_an_hour),
 		cmocka_unit_test(pauses_grow_up_to_a_bound),
 		cmocka_unit_test(absent_camera_is_waited_for_without_looking),
 		cmocka_unit_test(absent_camera_of_which_nobody_tells_is_looked_for),
