@@ -69,15 +69,25 @@ ON_CAPTURE static int select_standard(
 	return err < 0 ? device_failed(device, err, "set the standard", reason) : 0;
 }
 
+/* Whether a standard comes in that the device is not set to; not if it cannot tell. */
+ON_CAPTURE static bool detects_other_standard(
+	const struct v4l2_device *device, v4l2_std_id *ret_detected)
+{
+	v4l2_std_id current;
+
+	*ret_detected = V4L2_STD_UNKNOWN;
+	return !device_ioctl(device->fd, VIDIOC_QUERYSTD, ret_detected) && *ret_detected &&
+	       !device_ioctl(device->fd, VIDIOC_G_STD, &current) && !(current & *ret_detected);
+}
+
 /* Take the standard that comes in; what cannot be detected stays as it stands. */
 ON_CAPTURE static int detect_standard(
 	const struct v4l2_device *device, char reason[CAMERA_REASON_BYTES])
 {
-	v4l2_std_id detected = V4L2_STD_UNKNOWN, current;
+	v4l2_std_id detected;
 	int err;
 
-	if (device_ioctl(device->fd, VIDIOC_QUERYSTD, &detected) < 0 || !detected ||
-		device_ioctl(device->fd, VIDIOC_G_STD, &current) < 0 || current & detected)
+	if (!detects_other_standard(device, &detected))
 		return 0;
 	err = device_ioctl(device->fd, VIDIOC_S_STD, &detected);
 	return err < 0 ? device_failed(device, err, "set the standard that comes in", reason) : 0;
@@ -163,18 +173,6 @@ ON_CAPTURE static int set_edid(const struct v4l2_device *device, uint32_t input,
 
 /* ---- timings ---- */
 
-/* What QUERY_DV_TIMINGS found, in the three words that matter; 0 also when it cannot tell. */
-ON_CAPTURE static int query_timings(
-	const struct v4l2_device *device, struct v4l2_dv_timings *ret_timings, bool *ret_found)
-{
-	int err;
-
-	*ret_timings = (struct v4l2_dv_timings){0};
-	err = device_ioctl(device->fd, VIDIOC_QUERY_DV_TIMINGS, ret_timings);
-	*ret_found = !err;
-	return signal_is_missing(err) ? err : 0;
-}
-
 /* Whether two timings make the same pictures; clocks are measured, and jitter. */
 ANY_THREAD static bool are_alike(const struct v4l2_dv_timings *a, const struct v4l2_dv_timings *b)
 {
@@ -196,6 +194,21 @@ ON_CAPTURE static bool is_set_to(
 	       are_alike(&current, timings);
 }
 
+/*
+ * What comes in: 0, and whether the device is set to other timings, not if it cannot tell; or why
+ * there are none, in one of the three words that matter.
+ */
+ON_CAPTURE static int query_timings(
+	const struct v4l2_device *device, struct v4l2_dv_timings *ret_timings, bool *ret_other)
+{
+	int err;
+
+	*ret_timings = (struct v4l2_dv_timings){0};
+	err = device_ioctl(device->fd, VIDIOC_QUERY_DV_TIMINGS, ret_timings);
+	*ret_other = !err && !is_set_to(device, ret_timings);
+	return signal_is_missing(err) ? err : 0;
+}
+
 /* The sentence for a missing signal. */
 ANY_THREAD static int signal_failed(
 	const struct v4l2_device *device, int err, char reason[CAMERA_REASON_BYTES])
@@ -215,12 +228,12 @@ ON_CAPTURE static int follow_timings(
 	const struct v4l2_device *device, char reason[CAMERA_REASON_BYTES])
 {
 	struct v4l2_dv_timings timings;
-	bool found;
-	int err = query_timings(device, &timings, &found);
+	bool other;
+	int err = query_timings(device, &timings, &other);
 
 	if (err < 0)
 		return signal_failed(device, err, reason);
-	if (!found || is_set_to(device, &timings))
+	if (!other)
 		return 0;
 	err = device_ioctl(device->fd, VIDIOC_S_DV_TIMINGS, &timings);
 	if (err == -EINVAL || err == -ERANGE) /* it can measure what it cannot take */
@@ -270,19 +283,17 @@ int signal_check(const struct v4l2_device *device, const struct camera_config *c
 		return 0;
 	if (input.capabilities & V4L2_IN_CAP_DV_TIMINGS) {
 		struct v4l2_dv_timings timings;
-		bool found;
+		bool other;
 
-		err = query_timings(device, &timings, &found);
-		if (!err && found && !is_set_to(device, &timings))
+		err = query_timings(device, &timings, &other);
+		if (!err && other)
 			err = -ESTALE;
 	}
 	if (!err && input.capabilities & V4L2_IN_CAP_STD) {
-		v4l2_std_id detected, current;
+		v4l2_std_id detected;
 
 		err = analogue_status(&input);
-		if (!err && !*config->standard &&
-			!device_ioctl(device->fd, VIDIOC_QUERYSTD, &detected) && detected &&
-			!device_ioctl(device->fd, VIDIOC_G_STD, &current) && !(current & detected))
+		if (!err && !*config->standard && detects_other_standard(device, &detected))
 			err = -ESTALE;
 	}
 	return err;
