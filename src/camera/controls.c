@@ -15,7 +15,11 @@
 #define CONTROLS_MOST 1024
 #define MENU_MOST     256
 
-void control_name(const char *title, char name[NAME_BYTES])
+/*
+ * A control's title as v4l2-ctl spells it on its command line: "Exposure, Dynamic Framerate" is
+ * exposure_dynamic_framerate. Cut to what name holds.
+ */
+ANY_THREAD static void make_name(const char *title, char name[NAME_BYTES])
 {
 	bool gap = false;
 	size_t n = 0;
@@ -80,7 +84,7 @@ bool control_next(const struct v4l2_device *device, struct control *control)
 
 	query->name[sizeof query->name - 1] = '\0';
 	control_clean(query->name);
-	control_name(query->name, control->name);
+	make_name(query->name, control->name);
 	if (!*control->name)
 		(void)snprintf(control->name, sizeof control->name, "control_%08" PRIx32,
 			(uint32_t)query->id);

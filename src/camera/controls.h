@@ -18,7 +18,7 @@
 /* One control, or the class that those after it belong to (V4L2_CTRL_TYPE_CTRL_CLASS). */
 struct control {
 	struct v4l2_query_ext_ctrl query; /* its name is printable ASCII */
-	char name[32];                    /* as control_name() makes it, or control_ID; never "" */
+	char name[32];                    /* as v4l2-ctl spells it, or control_ID; never "" */
 	unsigned number;                  /* in the driver's list, from 1 on */
 };
 
@@ -71,12 +71,6 @@ ANY_THREAD int control_write(const struct v4l2_device *device, const struct cont
  */
 ANY_THREAD int control_read(const struct v4l2_device *device, const struct control *control,
 	char text[CONTROL_TEXT_BYTES], struct control_value *ret_value);
-
-/*
- * A control's title as v4l2-ctl spells it on its command line: "Exposure, Dynamic Framerate" is
- * exposure_dynamic_framerate. Cut to what name holds.
- */
-ANY_THREAD void control_name(const char *title, char name[32]);
 
 /* Make text printable ASCII: '?' for every other byte. */
 ANY_THREAD void control_clean(char *text);
