@@ -1,8 +1,8 @@
 /*
- * The floor: the least that a server of a camera's pictures can do, for tools/bench to compare with.
+ * The floor: the least that a server of a camera's pictures can do, for tools/bench to compare to.
  *
- * One thread takes a frame of the test pattern, encodes it with libjpeg's raw-data API, and sends it
- * to each viewer with one sendmsg(). It knows no slow viewers, no TLS, no HTTP/2, no address but
+ * One thread takes a frame of the test pattern, encodes it with libjpeg's raw-data API, and sends
+ * it to each viewer with one sendmsg(). It knows no slow viewers, no TLS, no HTTP/2, no address but
  * one, and no mistakes; whatever Fanlight costs beyond this is what those cost.
  */
 #include <errno.h>

@@ -33,9 +33,8 @@ struct camera_control_setting {
 
 /* What is asked of a camera; zero and "" leave the choice to it. */
 struct camera_config {
-	char name[32]; /* for logs, threads and URLs */
-	char source
-		[256]; /* auto, pattern, PATH, or one of name: bus: v4l2: replay: and what it names */
+	char name[32];    /* for logs, threads and URLs */
+	char source[256]; /* auto, pattern, PATH, or name: bus: v4l2: replay: and what it names */
 	uint32_t width, height; /* pixels */
 	double fps;             /* frames per second */
 	uint32_t fourcc;        /* V4L2_PIX_FMT_* */
@@ -74,11 +73,12 @@ ON_CAPTURE bool camera_is_found(void);
  * "auto" stands for the pattern only while stats->opened is 0, and the pattern then stands in until
  * camera_is_found(): a camera that is lost is waited for.
  * Returns 0, or a negative errno with one sentence in reason that says what is wrong and what to
- * do: -ENOENT nothing is there until camera_has_arrived(); -ENODEV, -ENXIO gone; -EACCES; -EBUSY another program has it; -EINVAL it cannot do what
- * is asked; whatever else the kernel said. *ret_camera is written only on success, or when the
- * signal is missing: -ENOLINK there is none, -ENOLCK one that is not stable, -ERANGE one that the
- * device cannot take. Such a camera holds no memory and can only be closed, best when its
- * camera_poll_fd() is readable (-1 where the device does not tell), for the signal may be back then.
+ * do: -ENOENT nothing is there until camera_has_arrived(); -ENODEV, -ENXIO gone; -EACCES; -EBUSY
+ * another program has it; -EINVAL it cannot do what is asked; whatever else the kernel said.
+ * *ret_camera is written only on success, or when the signal is missing: -ENOLINK there is none,
+ * -ENOLCK one that is not stable, -ERANGE one that the device cannot take. Such a camera holds no
+ * memory and can only be closed, best when its camera_poll_fd() is readable (-1 where the device
+ * does not tell), for the signal may be back then.
  */
 ON_CAPTURE int camera_open(const struct camera_config *config, struct camera_stats *stats,
 	struct camera **ret_camera, char reason[CAMERA_REASON_BYTES]);

@@ -9,7 +9,7 @@
 #include "camera/offers.h"
 #include "camera/reason.h"
 
-/* More at a time than a device has controls: a driver that never stops is left alone for a while. */
+/* More at a time than a device has controls; a driver that never stops is listened to no more. */
 #define EVENTS_MOST 1024
 
 int desk_init(struct desk *desk)

@@ -35,7 +35,8 @@ ANY_THREAD void desk_finish(struct desk *desk);
 
 /*
  * The camera is open: open it here, too, and set again what was set before.
- * Returns 0, or the errno of what did not work, with a sentence; the camera is present all the same.
+ * Returns 0, or the errno of what did not work, with a sentence; the camera is present all the
+ * same.
  */
 ON_CONTROL int desk_open(
 	struct desk *desk, const struct camera_info *info, char reason[CAMERA_REASON_BYTES]);
@@ -43,7 +44,7 @@ ON_CONTROL int desk_open(
 /* The camera is to be closed, or never was open. */
 ON_CONTROL void desk_close(struct desk *desk);
 
-/* An fd that has an exceptional condition (POLLPRI) when desk_look() has something to see; or -1. */
+/* An fd with an exceptional condition (POLLPRI) when desk_look() has something to see; or -1. */
 ON_CONTROL int desk_event_fd(const struct desk *desk);
 
 /* Whether another program, or the camera by itself, changed a control since the last look. */

@@ -407,8 +407,8 @@ ON_CAPTURE static int settle(
 			p->units = layouts[i].units;
 	if (!p->units)
 		return reason_set(reason, -EINVAL,
-			"the test pattern has no format %s: use YUYV, UYVY, NV12, YU12, 422P, GREY, "
-			"RGB3 or another of 8 bits in one buffer",
+			"the test pattern has no format %s: use YUYV, UYVY, NV12, YU12, 422P, "
+			"GREY, RGB3 or another of 8 bits in one buffer",
 			format_name(info->fourcc, name));
 	if (info->width < SIZE_LEAST || info->width > SIZE_MOST || info->height < SIZE_LEAST ||
 		info->height > SIZE_MOST)
@@ -450,7 +450,7 @@ ON_CAPTURE static void plan_picture(struct pattern *p)
 	if (p->sweep_width < 2)
 		p->sweep_width = 2;
 
-	/* Two lines and their margins in the lower quarter; even, so that pixel pairs stay whole. */
+	/* Two lines and their margins in the lower quarter; even, so that pixel pairs are whole. */
 	scale = info->width / (LINE_CHARS * (GLYPH_WIDTH + 1));
 	text_height = 2 * (GLYPH_ROWS + 2);
 	if (scale > info->height / 4 / text_height)

@@ -37,7 +37,7 @@
 /* More at a time than a device has to tell; a driver that never stops does not keep us. */
 #define EVENTS_MOST 64
 
-/* A picture that is older than this when it comes, or not yet taken, was stamped by another clock. */
+/* A picture that is older than this when it comes, or not yet taken, has another clock's stamp. */
 #define STAMP_AGE_MOST_NS   (10 * NS_PER_S)
 #define STAMP_AHEAD_MOST_NS NS_PER_S
 
@@ -245,7 +245,7 @@ ON_CAPTURE static int request_buffers(struct v4l2_camera *cam)
 		return err;
 	cam->n_buffers = n < VIDEO_MAX_FRAME ? n : VIDEO_MAX_FRAME;
 
-	/* All loans out, the driver must still have what it needs, or no frame would ever return. */
+	/* All loans out, the driver must still have what it needs, or no frame would return. */
 	cam->copying = cam->converter || cam->n_buffers < CAMERA_LOANS + minimum;
 	cam->base.info.dmabuf = !cam->copying;
 	for (uint32_t i = 0; i < cam->n_buffers; i++) {
@@ -430,7 +430,7 @@ ON_CAPTURE static int fill_copy(struct v4l2_camera *cam, struct frame *frame, ui
 	int err;
 
 	if (cam->converter) {
-		/* The buffer is dequeued and mapped writable, so its use as scratch harms nobody. */
+		/* The buffer is dequeued and mapped writable: its use as scratch harms nobody. */
 		err = converter_convert(cam->converter, (uint8_t *)frame->planes[0].data,
 			frame->payload_bytes, copy);
 		if (err < 0)

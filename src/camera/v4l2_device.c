@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "camera/reason.h"
 
-/* Far more formats, sizes of one, inputs or standards than any device has: where a driver's list has no end. */
+/* Where a list has no end: far more formats, sizes, inputs or standards than any device has. */
 #define LIST_MOST 512
 
 int device_ioctl(int fd, unsigned long request, void *arg)

@@ -289,7 +289,8 @@ ON_CAPTURE static int set_format(const struct v4l2_device *device,
 	if (config->width &&
 		(ret_picture->width != config->width || ret_picture->height != config->height))
 		return reason_set(reason, -EINVAL,
-			"%.64s: the driver gives %ux%u for a size of %ux%u; ask for that, or for none",
+			"%.64s: the driver gives %ux%u for a size of %ux%u; "
+			"ask for that, or for none",
 			device->path, ret_picture->width, ret_picture->height, config->width,
 			config->height);
 	return 0;

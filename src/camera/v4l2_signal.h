@@ -19,8 +19,8 @@ ON_CAPTURE int signal_select(const struct v4l2_device *device, const struct came
 	char reason[CAMERA_REASON_BYTES]);
 
 /*
- * After the device told of a change, with the config of signal_select(): 0 when what comes in is still what it is set to, -ESTALE when
- * it is something else, or -ENOLINK, -ENOLCK, -ERANGE.
+ * After the device told of a change, with the config of signal_select(): 0 when what comes in is
+ * still what it is set to, -ESTALE when it is something else, or -ENOLINK, -ENOLCK, -ERANGE.
  */
 ON_CAPTURE int signal_check(const struct v4l2_device *device, const struct camera_config *config);
 

@@ -42,7 +42,10 @@ ON_ENCODE int slicer_encode(
 ON_ENCODE int slicer_encode_piecemeal(
 	struct slicer *slicer, const struct frame *frame, struct packet *packet);
 
-/* As slicer_encode(), but in n_slices (at least 1), or as many as threads and rows allow. */
+/*
+ * As slicer_encode(), but in n_slices (at least 1), or as many as rows allow and there are threads
+ * (eight at least, once a frame was encoded piecemeal).
+ */
 ON_ENCODE int slicer_encode_in(
 	struct slicer *slicer, const struct frame *frame, unsigned n_slices, struct packet *packet);
 

@@ -6,7 +6,8 @@
  * swaps the writer's with the middle, taking swaps the reader's with it; each is one atomic
  * exchange of one word. Nothing is torn, nothing older comes after newer, and whatever a slot
  * carries (a loan, a reference) is owned by exactly one side at a time: the slot that publish gives
- * back holds something that the reader has finished with or never saw, for the writer to dispose of.
+ * back holds something that the reader has finished with or never saw, for the writer to dispose
+ * of.
  *
  * Wake-ups travel through an eventfd, fresh_fd: it is readable whenever something was published
  * since the reader last drained it, except that nothing is signalled while an earlier publication
@@ -85,7 +86,7 @@ ANY_THREAD void *exchange_recall(struct exchange *ex);
 /* Reader: whether a recall waits to be taken, for a reader that would not take otherwise. */
 ANY_THREAD bool exchange_is_recalled(const struct exchange *ex);
 
-/* Writer: after an answered recall, swap for the slot that the reader gave back; publishes nothing. */
+/* Writer: after an answered recall, swap for the slot that came back; publishes nothing. */
 ANY_THREAD void *exchange_collect(struct exchange *ex);
 
 #endif

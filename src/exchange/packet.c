@@ -92,7 +92,7 @@ void packet_compose(struct packet *packet, unsigned n_pieces)
 /* Say so, and that there is more to read, if there is. */
 ON_ENCODE static void add_ready(struct packet *packet, unsigned bit)
 {
-	/* Release what the bit stands for; partner: packet_look(), whatever other bit came since. */
+	/* Release what the bit stands for; partner: packet_look(), whatever bit came since. */
 	unsigned before = atomic_fetch_or_explicit(&packet->ready, bit, memory_order_release);
 
 	if (packet->exchange && (bit >= BIT_WHOLE || n_ready(before | bit) > n_ready(before)))

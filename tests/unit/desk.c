@@ -1,4 +1,4 @@
-/* The desk with a driver that is made up here, ioctl by ioctl, and does not always tell the truth. */
+/* The desk with a driver that is made up here, ioctl by ioctl, and does not always say the truth. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Every set of kernels that this machine can run, bit for bit against plain C and the arithmetic. */
+/* Every set of kernels that this machine can run, bit for bit against plain C and arithmetic. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -126,7 +126,7 @@ static int read_line(struct multipart *multipart, char *line)
 	return 0;
 }
 
-/* Whether the boundary at data + at begins a delimiter; *ret_end is where the part before it ends. */
+/* Whether the boundary at data + at begins a delimiter; *ret_end is where the part before ends. */
 static bool ends_part(const uint8_t *data, size_t at, size_t *ret_end)
 {
 	size_t line = at;

@@ -30,7 +30,7 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What one picture has to say, given the one before it (NULL for the first); UINT64_MAX: nothing. */
+/* What one picture has to say, given the one before (NULL for the first); UINT64_MAX: nothing. */
 typedef uint64_t value_fn(const struct sample *sample, const struct sample *before);
 
 static uint64_t age_of(const struct sample *sample, const struct sample *before)

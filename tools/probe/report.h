@@ -26,8 +26,8 @@ struct summary {
 struct run {
 	uint64_t begin_ns; /* ages count from here on */
 	uint64_t end_ns;   /* of watching */
-	uint64_t
-		rhythm_ns; /* from one picture to the next, which tells what was skipped; 0: unknown */
+	/* From one picture to the next, which tells what was skipped; 0: unknown. */
+	uint64_t rhythm_ns;
 };
 
 /*

@@ -1,4 +1,4 @@
-/* Reads the stamps that are drawn into pictures, each picture's once however many viewers have it. */
+/* Reads the stamps that are drawn into pictures, each once however many viewers have it. */
 #ifndef FANLIGHT_PROBE_STAMPS_H
 #define FANLIGHT_PROBE_STAMPS_H
 
