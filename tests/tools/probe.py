@@ -179,6 +179,17 @@ class OfOtherServers(unittest.TestCase):
         self.assertEqual(seen["age_source"], "X-UStreamer-Grab-Time")
         self.assertGreaterEqual(seen["age_ms"]["p50"], 50000)
 
+    def test_old_ustreamers_clock_is_known_when_told(self):
+        def raw_s():
+            return time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
+        grabbed = raw_s() - 50
+        body = self.mjpg_streamer([time.time()]).replace(
+            b"X-Timestamp", b"X-UStreamer-Grab-Time: %.6f\r\nX-Timestamp" % grabbed)
+        result = self.say("multipart/x-mixed-replace;boundary=edge", body, "--json", "--raw-clock")
+        age_ms = json.loads(result.stdout)[0]["viewers"][0]["age_ms"]["p50"]
+        self.assertGreaterEqual(age_ms, 50000)
+        self.assertLessEqual(age_ms, 1000 * (raw_s() - grabbed))
+
     def test_another_machines_clock_tells_no_age(self):
         for wrong in 3600 * 24, -3600 * 24:
             with self.subTest(wrong=wrong):

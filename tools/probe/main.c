@@ -43,6 +43,7 @@ static void usage(FILE *out)
 	      "  --seconds S        for so long (10)\n"
 	      "  --http 1.1|2       speak this (over TLS 2 where the server does, else 1.1)\n"
 	      "  --insecure         take any certificate\n"
+	      "  --raw-clock        ustreamer before 5.42: its times are of CLOCK_MONOTONIC_RAW\n"
 	      "  --json             print JSON\n",
 		out);
 }
@@ -99,6 +100,7 @@ enum {
 	OPTION_SECONDS,
 	OPTION_HTTP,
 	OPTION_INSECURE,
+	OPTION_RAW_CLOCK,
 	OPTION_JSON,
 	OPTION_HELP
 };
@@ -110,6 +112,7 @@ static const struct option option_names[] = {
 	{"seconds", required_argument, NULL, OPTION_SECONDS},
 	{"http", required_argument, NULL, OPTION_HTTP},
 	{"insecure", no_argument, NULL, OPTION_INSECURE},
+	{"raw-clock", no_argument, NULL, OPTION_RAW_CLOCK},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -140,6 +143,9 @@ static const char *read_option(int option, const char *value, struct options *op
 		return parse_http(value, options) ? NULL : "--http wants 1.1 or 2";
 	case OPTION_INSECURE:
 		options->viewer.insecure = true;
+		return NULL;
+	case OPTION_RAW_CLOCK:
+		options->viewer.raw_clock = true;
 		return NULL;
 	case OPTION_JSON:
 		options->json = true;

@@ -12,7 +12,7 @@
 enum time_source {
 	TIME_UNKNOWN,
 	TIME_X_TIMESTAMP, /* mjpg-streamer's header: the wall clock, or the driver's monotonic one */
-	TIME_USTREAMER,   /* X-UStreamer-Grab-Time: CLOCK_MONOTONIC */
+	TIME_USTREAMER,   /* X-UStreamer-Grab-Time: CLOCK_MONOTONIC, or ..._RAW */
 	TIME_RECORD,      /* of a live record: CLOCK_MONOTONIC */
 	TIME_STAMP,       /* drawn into the picture: CLOCK_MONOTONIC */
 	TIME_SOURCES,

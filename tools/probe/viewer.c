@@ -31,12 +31,24 @@ static uint32_t span_us(uint64_t from_ns, uint64_t to_ns)
 	return from_ns < to_ns ? (uint32_t)((to_ns - from_ns) / NS_PER_US) : 0;
 }
 
+/* Nothing steers CLOCK_MONOTONIC_RAW; the two differ by seconds after days. */
+static void leave_raw_clock(struct picture *picture)
+{
+	uint64_t ahead_ns = clock_now_ns() - clock_read_ns(CLOCK_MONOTONIC_RAW);
+
+	picture->captured_ns += ahead_ns;
+	if (picture->encoded_ns)
+		picture->encoded_ns += ahead_ns;
+}
+
 /* Make the picture's time the best that there is for it. */
 static void find_time(struct viewer *viewer, struct picture *picture, uint64_t now_ns)
 {
 	bool first = !viewer->n_samples;
 	uint64_t stamp_ns;
 
+	if (picture->source == TIME_USTREAMER && viewer->raw_clock)
+		leave_raw_clock(picture);
 	/* A stream that begins without stamps will not have them later, and looking costs. */
 	if ((first || viewer->source == TIME_STAMP) &&
 		stamps_read(viewer->stamps, picture, &stamp_ns) &&
@@ -175,6 +187,7 @@ int viewer_open(struct viewer *viewer, const char *url, enum viewer_kind kind,
 	viewer->url = url;
 	viewer->kind = kind;
 	viewer->stamps = stamps;
+	viewer->raw_clock = config->raw_clock;
 	viewer->curl = curl;
 	viewer->begin_ns = clock_now_ns();
 	if (!curl || curl_easy_setopt(curl, CURLOPT_URL, url))

@@ -15,6 +15,7 @@ enum viewer_kind { VIEWER_FAST, VIEWER_SLOW, VIEWER_STALLED, VIEWER_KINDS };
 struct viewer_config {
 	long http_version;    /* CURL_HTTP_VERSION_... */
 	bool insecure;        /* take any certificate */
+	bool raw_clock;       /* ustreamer's times are of CLOCK_MONOTONIC_RAW */
 	uint64_t bytes_per_s; /* of slow viewers */
 };
 
@@ -33,6 +34,7 @@ struct viewer {
 	CURL *curl;
 	struct link *link;     /* NULL for fast ones */
 	struct stamps *stamps; /* of all viewers */
+	bool raw_clock;        /* ustreamer's times are of CLOCK_MONOTONIC_RAW */
 
 	enum { BODY_UNKNOWN, BODY_MULTIPART, BODY_RECORDS } body;
 	struct multipart multipart;
