@@ -20,7 +20,11 @@
 /* Clients have little to say. libh2o keeps a buffer as large as what it once read at a time. */
 #define RECEIVE_BYTES 32768
 
-#define BACKLOG 128
+/*
+ * Connections that the kernel takes while we are busy, as net.core.somaxconn allows. Those beyond go
+ * unanswered, and the client tries again no sooner than a second later.
+ */
+#define BACKLOG 1024
 
 ON_MAIN static int bind_socket(const struct addrinfo *info, int *ret_fd)
 {

@@ -1,5 +1,6 @@
-"""Clients that are slow or vanish: they lose pictures, and nobody else does."""
+"""Clients that are slow or vanish lose pictures, nobody else does, and crowds are let in."""
 import itertools
+import signal
 import subprocess
 
 import server
@@ -77,6 +78,19 @@ class Vanishing(server.Case):
         self.assertEqual(self.fanlight.get("/snapshot")[0], 200)
         for connection in idle:
             connection.close()
+
+
+class Crowd(server.Case):
+    OPTIONS = (*server.Case.OPTIONS, "--max-connections-per-address", "256")
+
+    def test_everybody_gets_in_who_comes_while_the_server_is_busy(self):
+        self.fanlight.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.fanlight.process.send_signal, signal.SIGCONT)
+        crowd = [self.fanlight.connect() for _ in range(200)]
+        self.fanlight.process.send_signal(signal.SIGCONT)
+        for connection in crowd:
+            self.addCleanup(connection.close)
+            self.assertEqual(self.fanlight.get("/state", connection=connection)[0], 200)
 
 
 class VanishingUnserved(server.Case):
