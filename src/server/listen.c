@@ -1,13 +1,19 @@
 #include "server/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#if HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
 
 #include "base/fd.h"
 
@@ -26,16 +32,24 @@
  */
 #define BACKLOG 1024
 
+/* Best effort: without it memory is wasted. */
+ON_MAIN static void limit_receiving(int fd)
+{
+	int bytes = RECEIVE_BYTES;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
 ON_MAIN static int bind_socket(const struct addrinfo *info, int *ret_fd)
 {
-	int on = 1, off = 0, receive_bytes = RECEIVE_BYTES, err;
+	int on = 1, off = 0, err;
 	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	/* Best efforts: without them a restart may wait, or memory is wasted, or IPv4 not served. */
+	/* Best efforts: without them a restart may wait, or IPv4 not be served. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+	limit_receiving(fd);
 	if (info->ai_family == AF_INET6) {
 		bool any = IN6_IS_ADDR_UNSPECIFIED(
 			&((struct sockaddr_in6 *)info->ai_addr)->sin6_addr);
@@ -146,10 +160,55 @@ ON_MAIN static int listen_at(const struct server_address *address, const char *s
 	return explain(first_err, setting, address->host, port, reason);
 }
 
+#if HAVE_SYSTEMD
+/* Returns 0, or -EINVAL for what is no listening TCP socket. */
+ON_MAIN static int adopt_socket(int fd)
+{
+	if (sd_is_socket_inet(fd, AF_UNSPEC, SOCK_STREAM, 1, 0) <= 0 ||
+		fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return -EINVAL;
+	limit_receiving(fd);
+	return 0;
+}
+
+/* Take those sockets that systemd opened in the setting's name. Returns how many. */
+ON_MAIN static int adopt(const struct server_address *address, const char *setting,
+	struct listener *listeners, size_t *n, char reason[SERVER_REASON_BYTES])
+{
+	char **names = NULL;
+	int n_fds = sd_listen_fds_with_names(0, &names), n_adopted = 0;
+
+	for (int i = 0; i < n_fds; i++) {
+		if (n_adopted >= 0 && !strcmp(names[i], setting) && *n < LISTENERS_MAX) {
+			struct listener *listener = &listeners[(*n)++];
+
+			listener->fd = SD_LISTEN_FDS_START + i;
+			listener->tls = !strcmp(setting, "https");
+			n_adopted = adopt_socket(listener->fd) < 0 ? -EINVAL : n_adopted + 1;
+			format_url(listener, setting, address->host);
+		}
+		free(names[i]);
+	}
+	free(names);
+	if (n_adopted < 0)
+		(void)snprintf(reason, SERVER_REASON_BYTES,
+			"%s: what systemd passed is no listening TCP socket; mend the socket unit",
+			setting);
+	return n_adopted;
+}
+#endif
+
 int listen_open(const struct server_address *address, const char *setting,
 	struct listener *listeners, size_t *n, char reason[SERVER_REASON_BYTES])
 {
-	int err = listen_at(address, setting, listeners, n, reason);
+	int err;
+
+#if HAVE_SYSTEMD
+	err = adopt(address, setting, listeners, n, reason);
+	if (err)
+		return err < 0 ? err : 0;
+#endif
+	err = listen_at(address, setting, listeners, n, reason);
 
 	/* Everywhere, on a machine without IPv6. */
 	if ((err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL) && !*address->host) {

@@ -3,6 +3,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 import unittest
 
@@ -146,6 +147,29 @@ class Starting(unittest.TestCase):
             with socket.socket(family) as connection:
                 connection.connect(address)
         self.assertEqual(fanlight.close(), 0)
+
+    def passing(self, kind):
+        """What starts fanlight as systemd does that has a socket for http."""
+        return (sys.executable, "-c", "import os, socket, sys\n"
+                f"passed = socket.socket(type=socket.{kind})\n"
+                "passed.bind(('127.0.0.1', 0))\n"
+                f"{'passed.listen()' if kind == 'SOCK_STREAM' else ''}\n"
+                "os.dup2(passed.fileno(), 3)\n"
+                "os.set_inheritable(3, True)\n"
+                "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1',"
+                " LISTEN_FDNAMES='http')\n"
+                "os.execv(sys.argv[1], sys.argv[1:])")
+
+    def test_a_socket_that_systemd_passes_is_served(self):
+        fanlight = Fanlight("--size", "320x240", http="192.0.2.1:1",
+                            under=self.passing("SOCK_STREAM"))
+        self.addCleanup(fanlight.close)
+        self.assertEqual(fanlight.get("/snapshot")[0], 200)
+        self.assertEqual(fanlight.close(), 0)
+
+    def test_a_passed_socket_that_nobody_can_connect_to_is_refused(self):
+        with self.assertRaisesRegex(AssertionError, "no listening TCP socket; mend"):
+            Fanlight(under=self.passing("SOCK_DGRAM"))
 
 
 tap.main()
