@@ -12,6 +12,10 @@
 
 enum record { RECORD_HELLO = 1, RECORD_PICTURE = 2, RECORD_STATUS = 3 };
 
+/* The first is that of placeholders. */
+#define FLAG_MORE     2
+#define FLAG_GIVEN_UP 4
+
 static void put_32(char *bytes, uint32_t number)
 {
 	number = htobe32(number);
@@ -55,18 +59,22 @@ void live_finish(struct live *live)
 		live_forget_notice(live);
 }
 
-void live_send_picture(
-	struct live *live, const struct part *part, char ret_header[LIVE_HEADER_BYTES])
+void live_send_picture(struct live *live, const struct part *part, unsigned done,
+	size_t payload_bytes, char ret_header[LIVE_HEADER_BYTES])
 {
 	const struct packet *packet = part->packet;
 	uint64_t now_ns = clock_now_ns();
 
-	put_header(ret_header, RECORD_PICTURE, packet->length_bytes);
+	put_header(ret_header, RECORD_PICTURE, payload_bytes);
 	put_32(ret_header + 16, packet->sequence);
 	put_32(ret_header + 20, (uint32_t)part->serial);
 	put_us(ret_header + 24, packet->captured_ns);
-	put_us(ret_header + 32, packet->encode_end_ns);
 	put_us(ret_header + 40, now_ns);
+	if (done != PART_DONE) {
+		put_32(ret_header + 12, done == PART_GIVEN_UP ? FLAG_GIVEN_UP : FLAG_MORE);
+		return;
+	}
+	put_us(ret_header + 32, packet->encode_end_ns);
 	flight_send(&live->flight, (struct flight_picture){
 					   .serial = (uint32_t)part->serial,
 					   .captured_ns = packet->captured_ns,

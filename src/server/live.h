@@ -26,9 +26,12 @@ ON_SERVER struct live *live_create(h2o_req_t *req);
 /* Free what the pool does not; NULL is ignored. */
 ON_SERVER void live_finish(struct live *live);
 
-/* Write the header of a picture that is sent now, and remember that it is on its way. */
-ON_SERVER void live_send_picture(
-	struct live *live, const struct part *part, char ret_header[LIVE_HEADER_BYTES]);
+/*
+ * Write the header of a picture's next record, with a payload of so many bytes, that is sent now;
+ * done is as part_lay_out() left it. With the last one the picture is known to be on its way.
+ */
+ON_SERVER void live_send_picture(struct live *live, const struct part *part, unsigned done,
+	size_t payload_bytes, char ret_header[LIVE_HEADER_BYTES]);
 
 /*
  * The records to send before any picture: hello for the first time, the camera's status when it is

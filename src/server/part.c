@@ -84,6 +84,8 @@ size_t part_lay_out(const struct part *part, enum part_layout layout, unsigned *
 	enum packet_state state = packet_look(part->packet, &n_ready);
 	size_t n = 0;
 
+	if (state == PACKET_GROWING && n_ready == *done)
+		return 0;
 	if (layout == PART_CLASSIC)
 		bufs[n++] = (h2o_iovec_t){(char *)part->header, part->header_bytes};
 	else if (layout == PART_LIVE)
@@ -92,7 +94,7 @@ size_t part_lay_out(const struct part *part, enum part_layout layout, unsigned *
 	*done = n_ready;
 	if (state == PACKET_GROWING)
 		return n;
-	*done = PART_DONE;
+	*done = state == PACKET_WHOLE ? PART_DONE : PART_GIVEN_UP;
 	if (layout == PART_LIVE)
 		return n;
 	/* A picture that was given up ends there; browsers show what they have of it. */

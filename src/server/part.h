@@ -11,10 +11,10 @@
  *   --boundary CRLF Content-Type CRLF CRLF            (once, at the start)
  *   JPEG CRLF --boundary CRLF Content-Type CRLF CRLF
  * Either way the boundary that ends a picture leaves with it. Live streams have the same parts, each
- * as a record; their headers are the stream's own.
+ * as a record, or as several; their headers are the stream's own.
  *
- * A part whose packet grows can be laid out as far as it is ready in the early layout. The others,
- * and the picture alone, are for parts that are whole.
+ * A part whose packet grows can be laid out as far as it is ready in the early and the live layout.
+ * The classic one, and the picture alone, are for parts that are whole.
  */
 #ifndef FANLIGHT_SERVER_PART_H
 #define FANLIGHT_SERVER_PART_H
@@ -31,7 +31,9 @@
 #define PART_HEADER_BYTES 128
 #define PART_IOVECS       (PACKET_PIECES_MOST + 2)
 
-#define PART_DONE (PACKET_PIECES_MOST + 1)
+/* How far a part has come that has ended. */
+#define PART_DONE     (PACKET_PIECES_MOST + 1)
+#define PART_GIVEN_UP (PACKET_PIECES_MOST + 2)
 
 enum part_layout { PART_CLASSIC, PART_EARLY, PART_LIVE };
 
@@ -74,9 +76,9 @@ ON_SERVER size_t part_lay_out_picture(
 
 /*
  * Lay out into bufs what is ready of a part and was not yet; returns how many of them, at most
- * PART_IOVECS. *done says how far it has come: 0 at first, PART_DONE when that was the last of it.
- * The first of a classic or live one is its header, for the caller to replace, or to fill in for a
- * live one.
+ * PART_IOVECS. *done says how far it has come: 0 at first, PART_DONE when that was the last of it,
+ * PART_GIVEN_UP when there will be no more. The first of a classic or live one is its header, for
+ * the caller to replace, or to fill in for a live one.
  */
 ON_SERVER size_t part_lay_out(const struct part *part, enum part_layout layout, unsigned *done,
 	h2o_iovec_t bufs[PART_IOVECS]);

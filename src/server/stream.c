@@ -5,8 +5,8 @@
  * is much queued in its kernel: while the gate says so, an idle stream passes parts over. Nor, where
  * the viewer reports what it has drawn, anywhere else: its flight says so.
  *
- * Where a link is slow a picture in the early layout is sent while it is encoded: each send takes
- * what is ready of it, and in between the stream is idle, with its part.
+ * Where a link is slow a picture is sent while it is encoded, unless it needs a length in advance:
+ * each send takes what is ready of it, and in between the stream is idle, with its part.
  *
  * libh2o reads what it was given until it calls proceed or disposes of the request, so a stream
  * holds its part that long. The request's pool disposes of the stream, whatever ended it.
@@ -97,7 +97,7 @@ ON_SERVER static bool has_room(struct stream *stream, uint64_t now_ns)
 {
 	struct gate_view view = gate_look(fd_of(stream));
 
-	set_piecemeal(stream, stream->layout == PART_EARLY && is_link_slow(stream, &view));
+	set_piecemeal(stream, stream->layout != PART_CLASSIC && is_link_slow(stream, &view));
 	return gate_is_open(&stream->gate, view, now_ns);
 }
 
@@ -173,14 +173,24 @@ ON_SERVER static h2o_iovec_t lay_out_opening(struct stream *stream)
 	return begun ? (h2o_iovec_t){NULL, 0} : part_opening(stream->layout);
 }
 
+ON_SERVER static size_t count_bytes(const h2o_iovec_t *bufs, size_t n)
+{
+	size_t bytes = 0;
+
+	while (n--)
+		bytes += bufs[n].len;
+	return bytes;
+}
+
 /* Lay out what is ready of the part, with a header of the stream's own if it needs one. */
 ON_SERVER static size_t lay_out_part(struct stream *stream, h2o_iovec_t bufs[PART_IOVECS])
 {
 	const struct part *part = stream->part;
 	size_t n = part_lay_out(part, stream->layout, &stream->part_done, bufs);
 
-	if (stream->live) {
-		live_send_picture(stream->live, part, stream->header);
+	if (stream->live && n) {
+		live_send_picture(stream->live, part, stream->part_done, count_bytes(bufs, n),
+			stream->header);
 		bufs[0] = (h2o_iovec_t){stream->header, LIVE_HEADER_BYTES};
 	} else if (stream->extra_headers && stream->layout == PART_CLASSIC) {
 		bufs[0] = format_extra_header(stream, part);
@@ -204,20 +214,20 @@ ON_SERVER static void begin_part(struct stream *stream)
 ON_SERVER static void send_next(struct stream *stream)
 {
 	h2o_iovec_t bufs[1 + PART_IOVECS];
-	size_t n = 0;
+	size_t n = 0, bytes;
 
-	if (!stream->part)
+	if (!stream->part) {
 		begin_part(stream);
-	bufs[n] = lay_out_opening(stream);
-	n += bufs[n].len > 0;
+		bufs[n] = lay_out_opening(stream);
+		n += bufs[n].len > 0;
+	}
 	if (stream->part)
 		n += lay_out_part(stream, bufs + n);
 	if (!n)
 		return;
-	for (size_t i = 0; i < n; i++) {
-		stream->bytes += bufs[i].len;
-		stream->traffic->bytes += bufs[i].len;
-	}
+	bytes = count_bytes(bufs, n);
+	stream->bytes += bytes;
+	stream->traffic->bytes += bytes;
 	stream->sending = true;
 	h2o_send(stream->req, bufs, n, H2O_SEND_STATE_IN_PROGRESS);
 }
@@ -228,8 +238,9 @@ ON_SERVER static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 	struct stream *stream = (struct stream *)generator;
 
 	(void)req;
-	if (stream->part && stream->part_done == PART_DONE) {
-		note_sent(stream);
+	if (stream->part && stream->part_done >= PART_DONE) {
+		if (stream->part_done == PART_DONE)
+			note_sent(stream);
 		part_unref(stream->part);
 		stream->part = NULL;
 	}

@@ -13,10 +13,12 @@ export class RecordReader {
   #chunks = [];
   #bytes = 0;
   #header;
+  #parts = []; // of a payload that comes in several records
 
   /*
    * Take the stream's next bytes, which must not change any more; gives the records that they
-   * complete, with the payload in parts, as a Blob takes them. Throws where there is no record.
+   * complete, with the payload in parts, as a Blob takes them. Several that make one picture are
+   * given as one, the last. Throws where there is no record.
    */
   push(chunk) {
     const records = [];
@@ -28,11 +30,18 @@ export class RecordReader {
         this.#header = readHeader(this.#take(HEADER_BYTES));
       if (!this.#header || this.#bytes < this.#header.rest)
         return records;
-      const { extra, rest, ...record } = this.#header;
+      const { extra, rest, more, givenUp, ...record } = this.#header;
 
       this.#header = undefined;
       this.#take(extra);
-      records.push({ ...record, parts: this.#take(rest - extra) });
+      this.#parts.push(...this.#take(rest - extra));
+      if (more)
+        continue;
+      const parts = this.#parts;
+
+      this.#parts = [];
+      if (!givenUp)
+        records.push({ ...record, parts });
     }
   }
 
@@ -76,13 +85,16 @@ function readHeader(parts) {
   const milliseconds = (at) => Number(view.getBigUint64(at)) / 1000;
   const extra = view.getUint16(6) - HEADER_BYTES;
   const payload = view.getUint32(8);
+  const flags = view.getUint32(12);
 
   if (view.getUint32(0) !== MAGIC || view.getUint8(4) !== VERSION || extra < 0 ||
       payload > PAYLOAD_MOST)
     throw new Error('This is no record of the live transport.');
   return {
     type: view.getUint8(5),
-    placeholder: (view.getUint32(12) & 1) !== 0,
+    placeholder: (flags & 1) !== 0,
+    more: (flags & 2) !== 0,
+    givenUp: (flags & 4) !== 0,
     sequence: view.getUint32(16),
     serial: view.getUint32(20),
     capturedMs: milliseconds(24),

@@ -51,6 +51,21 @@ async function records_are_whole_however_the_bytes_come() {
   }
 }
 
+async function a_picture_may_come_in_several_records() {
+  const reader = new RecordReader();
+  const records = reader.push(Buffer.concat([
+    makeRecord(PICTURE, Buffer.from('one'), { flags: 2, serial: 1 }),
+    makeRecord(PICTURE, Buffer.from('two'), { flags: 2, serial: 1 }),
+    makeRecord(PICTURE, Buffer.alloc(0), { serial: 1 }),
+    makeRecord(PICTURE, Buffer.from('no'), { flags: 2, serial: 2 }),
+    makeRecord(PICTURE, Buffer.alloc(0), { flags: 4, serial: 2 }),
+    makeRecord(PICTURE, Buffer.from('next'), { serial: 3 }),
+  ]));
+
+  assert.deepEqual(records.map((record) => [record.serial, text(record)]),
+    [[1, 'onetwo'], [3, 'next']]);
+}
+
 async function what_is_no_record_is_refused() {
   const good = makeRecord(PICTURE, Buffer.from('x'));
   const spoil = (at, value) => Buffer.from(good).fill(value, at, at + 1);
@@ -139,6 +154,7 @@ async function things_are_said_shortly() {
 
 for (const promise of [
   records_are_whole_however_the_bytes_come,
+  a_picture_may_come_in_several_records,
   what_is_no_record_is_refused,
   quickest_round_trip_knows_the_clock_best,
   figures_are_of_the_last_pictures,

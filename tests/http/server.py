@@ -105,6 +105,7 @@ def early_parts(answer):
 class Record:
     """A record of a live stream, which read(n) gives the next n bytes of."""
     HELLO, PICTURE, STATUS = 1, 2, 3
+    MORE, GIVEN_UP = 2, 4
     FIELDS = struct.Struct(">4sBBHIIIIQQQ")
 
     def __init__(self, read):
@@ -120,9 +121,16 @@ class Record:
 
 
 def records(read):
-    """Every record of a live stream."""
+    """Every record of a live stream; a picture that comes in several is given as the last."""
+    payload = b""
     while True:
-        yield Record(read)
+        record = Record(read)
+        record.payload = payload = payload + record.payload
+        if record.flags & Record.MORE:
+            continue
+        payload = b""
+        if not record.flags & Record.GIVEN_UP:
+            yield record
 
 
 class Fanlight:

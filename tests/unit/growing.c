@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <endian.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -21,9 +22,22 @@
 #include "exchange/controls.h"
 #include "server/gate.h"
 #include "server/inside.h"
+#include "server/live.h"
 
 #define EARLY_NEXT   "\r\n--boundarydonotcross\r\nContent-Type: image/jpeg\r\n\r\n"
 #define CLASSIC_NEXT "\r\n--boundarydonotcross\r\n"
+
+#define ENCODED_US 11
+
+/* Records and their flags, as deploy/live.md says. */
+enum { RECORD_HELLO = 1, RECORD_PICTURE = 2, RECORD_STATUS = 3 };
+enum { MORE = 2, GIVEN_UP = 4 };
+
+struct record {
+	uint32_t serial, flags;
+	uint64_t encoded_us;
+	char payload[256];
+};
 
 struct rig {
 	struct exchange packets, status, requests, answers;
@@ -165,6 +179,7 @@ ON_ENCODE static void add_piece(struct packet *packet, unsigned i, const char *t
 
 ON_ENCODE static void end_picture(struct packet *packet, unsigned n_pieces)
 {
+	packet->encode_end_ns = ENCODED_US * NS_PER_US;
 	packet_compose(packet, n_pieces);
 	packet_end(packet, true);
 	packet_unref(packet);
@@ -217,18 +232,27 @@ static void skip_header(int fd)
 	}
 }
 
-static int watch(const struct rig *rig, const char *layout)
+static int ask(const struct rig *rig, const char *path)
 {
 	int fd = socket(rig->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char request[64];
-	int length = snprintf(
-		request, sizeof request, "GET /stream?layout=%s HTTP/1.0\r\n\r\n", layout);
+	int length = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n", path);
 
 	assert_true(fd >= 0);
 	assert_int_equal(
 		connect(fd, (const struct sockaddr *)&rig->address, rig->address_bytes), 0);
 	assert_int_equal(write(fd, request, (size_t)length), length);
 	skip_header(fd);
+	return fd;
+}
+
+static int watch(const struct rig *rig, const char *layout)
+{
+	char path[32];
+	int fd;
+
+	(void)snprintf(path, sizeof path, "/stream?layout=%s", layout);
+	fd = ask(rig, path);
 	expect(fd, "--boundarydonotcross\r\n");
 	if (!strcmp(layout, "early"))
 		skip_header(fd);
@@ -252,6 +276,51 @@ static void expect_classic(int fd, const char *picture)
 	expect(fd, CLASSIC_NEXT);
 }
 
+/* Take the next record of a live stream, which must be of this type. */
+static struct record take_record(int fd, unsigned type)
+{
+	struct record record = {0};
+	uint8_t header[LIVE_HEADER_BYTES];
+	uint32_t bytes;
+
+	assert_int_equal(recv(fd, header, sizeof header, MSG_WAITALL), sizeof header);
+	assert_int_equal(header[5], type);
+	memcpy(&bytes, header + 8, sizeof bytes);
+	bytes = be32toh(bytes);
+	memcpy(&record.flags, header + 12, sizeof record.flags);
+	record.flags = be32toh(record.flags);
+	memcpy(&record.serial, header + 20, sizeof record.serial);
+	record.serial = be32toh(record.serial);
+	memcpy(&record.encoded_us, header + 32, sizeof record.encoded_us);
+	record.encoded_us = be64toh(record.encoded_us);
+	assert_true(bytes < sizeof record.payload);
+	/* It would wait for more than nothing. */
+	assert_int_equal(bytes ? recv(fd, record.payload, bytes, MSG_WAITALL) : 0, bytes);
+	return record;
+}
+
+static void expect_record(int fd, uint32_t serial, uint32_t flags, const char *payload)
+{
+	struct record record = take_record(fd, RECORD_PICTURE);
+
+	assert_int_equal(record.serial, serial);
+	assert_int_equal(record.flags, flags);
+	assert_string_equal(record.payload, payload);
+	assert_int_equal(record.encoded_us, flags ? 0 : ENCODED_US);
+}
+
+/* A page whose link has proved slow by a first picture. */
+ON_ENCODE static int watch_live_slowly(struct rig *rig)
+{
+	int fd = ask(rig, "/live");
+
+	(void)take_record(fd, RECORD_HELLO);
+	(void)take_record(fd, RECORD_STATUS);
+	publish_whole(rig, "first");
+	expect_record(fd, 1, 0, "first");
+	return fd;
+}
+
 /* ---- promises ---- */
 
 ON_ENCODE static void pieces_are_sent_when_they_are_ready_and_in_order(void **state)
@@ -271,6 +340,39 @@ ON_ENCODE static void pieces_are_sent_when_they_are_ready_and_in_order(void **st
 	expect(fd, EARLY_NEXT);
 	publish_whole(rig, "next");
 	expect(fd, "next" EARLY_NEXT);
+	(void)close(fd);
+}
+
+ON_ENCODE static void pages_are_sent_records_that_make_a_picture(void **state)
+{
+	struct rig *rig = *state;
+	int fd = watch_live_slowly(rig);
+	struct packet *packet = begin_picture(rig);
+
+	add_piece(packet, 0, "one");
+	expect_record(fd, 2, MORE, "one");
+	add_piece(packet, 2, "three");
+	add_piece(packet, 1, "two");
+	expect_record(fd, 2, MORE, "twothree");
+	end_picture(packet, 3);
+	expect_record(fd, 2, 0, "");
+	publish_whole(rig, "next");
+	expect_record(fd, 3, 0, "next");
+	(void)close(fd);
+}
+
+ON_ENCODE static void pages_are_told_of_a_picture_that_is_given_up(void **state)
+{
+	struct rig *rig = *state;
+	int fd = watch_live_slowly(rig);
+	struct packet *packet = begin_picture(rig);
+
+	add_piece(packet, 0, "one");
+	expect_record(fd, 2, MORE, "one");
+	give_up(packet);
+	expect_record(fd, 2, GIVEN_UP, "");
+	publish_whole(rig, "next");
+	expect_record(fd, 3, 0, "next");
 	(void)close(fd);
 }
 
@@ -374,6 +476,8 @@ ON_MAIN int main(void)
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, start, finish)
 	const struct CMUnitTest tests[] = {
 		PROMISE(pieces_are_sent_when_they_are_ready_and_in_order),
+		PROMISE(pages_are_sent_records_that_make_a_picture),
+		PROMISE(pages_are_told_of_a_picture_that_is_given_up),
 		PROMISE(who_wants_a_length_is_sent_whole_pictures),
 		PROMISE(who_comes_midway_gets_the_picture_from_its_begin),
 		PROMISE(a_picture_that_is_given_up_ends_there),

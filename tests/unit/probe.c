@@ -207,14 +207,20 @@ static void live_pictures_are_found_among_other_records(void **state)
 	end = put_record(end, 2, 0, "one");
 	end = put_record(end, 2, 1, "placeholder");
 	end = put_record(end, 99, 0, "of a later version");
-	end = put_record(end, 2, 0, "two");
+	end = put_record(end, 2, 2, "tw");
+	end = put_record(end, 2, 2, "o");
+	end = put_record(end, 2, 0, "");
+	end = put_record(end, 2, 2, "given ");
+	end = put_record(end, 2, 4, "up");
+	end = put_record(end, 2, 0, "three");
 	for (size_t step = 1; step; step = step == 1 ? 7 : step == 7 ? WHOLE : 0) {
 		struct found found = read_records(body, (size_t)(end - body), step);
 
 		assert_int_equal(found.end, 0);
-		assert_int_equal(found.n, 2);
+		assert_int_equal(found.n, 3);
 		assert_string_equal(found.text[0], "one");
 		assert_string_equal(found.text[1], "two");
+		assert_string_equal(found.text[2], "three");
 		assert_int_equal(found.pictures[0].source, TIME_RECORD);
 		assert_int_equal(found.pictures[0].captured_ns, 5000000000);
 		assert_int_equal(found.pictures[0].encoded_ns, 5001000000);

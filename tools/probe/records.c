@@ -1,7 +1,6 @@
 #include "probe/records.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -19,11 +18,22 @@
 #define VERSION          1
 #define TYPE_PICTURE     2
 #define FLAG_PLACEHOLDER 1u
+#define FLAG_MORE        2u
+#define FLAG_GIVEN_UP    4u
 
-int records_add(struct records *records, const void *data, size_t bytes)
+/* Let go what was handed out. */
+static void drop_taken(struct records *records)
 {
 	inbox_drop(&records->inbox, records->taken);
 	records->taken = 0;
+	if (records->is_whole)
+		inbox_drop(&records->picture, inbox_bytes(&records->picture));
+	records->is_whole = false;
+}
+
+int records_add(struct records *records, const void *data, size_t bytes)
+{
+	drop_taken(records);
 	return inbox_add(&records->inbox, data, bytes);
 }
 
@@ -36,10 +46,28 @@ static uint64_t read_number(const uint8_t *at, size_t bytes)
 	return number;
 }
 
-static bool is_live_picture(const uint8_t *header)
+/*
+ * Take a picture's record, with its payload. Returns 1 and where the picture lies, if that was all
+ * of it; 0 if not; -EBADMSG or -ENOMEM.
+ */
+static int take_picture(struct records *records, const uint8_t *payload, size_t bytes,
+	unsigned flags, struct picture *ret_picture)
 {
-	return header[TYPE_AT] == TYPE_PICTURE &&
-	       !(read_number(header + FLAGS_AT, 4) & FLAG_PLACEHOLDER);
+	size_t held = inbox_bytes(&records->picture);
+	int err;
+
+	*ret_picture = (struct picture){.data = payload, .bytes = bytes, .source = TIME_RECORD};
+	if (held || flags & FLAG_MORE) {
+		if (held + bytes > PICTURE_BYTES_MOST)
+			return -EBADMSG;
+		err = inbox_add(&records->picture, payload, bytes);
+		if (err < 0)
+			return err;
+		ret_picture->data = inbox_data(&records->picture);
+		ret_picture->bytes = held + bytes;
+	}
+	records->is_whole = !(flags & FLAG_MORE);
+	return records->is_whole && !(flags & (FLAG_PLACEHOLDER | FLAG_GIVEN_UP));
 }
 
 int records_next(struct records *records, struct picture *ret_picture)
@@ -47,9 +75,9 @@ int records_next(struct records *records, struct picture *ret_picture)
 	for (;;) {
 		const uint8_t *header;
 		size_t header_bytes, payload_bytes, held;
+		int whole;
 
-		inbox_drop(&records->inbox, records->taken);
-		records->taken = 0;
+		drop_taken(records);
 		held = inbox_bytes(&records->inbox);
 		if (held < HEADER_BYTES)
 			return 0;
@@ -62,20 +90,19 @@ int records_next(struct records *records, struct picture *ret_picture)
 		if (held < header_bytes + payload_bytes)
 			return 0;
 		records->taken = header_bytes + payload_bytes;
-		if (!is_live_picture(header))
+		if (header[TYPE_AT] != TYPE_PICTURE)
 			continue;
-		*ret_picture = (struct picture){
-			.data = header + header_bytes,
-			.bytes = payload_bytes,
-			.source = TIME_RECORD,
-			.captured_ns = read_number(header + CAPTURED_US_AT, 8) * NS_PER_US,
-			.encoded_ns = read_number(header + ENCODED_US_AT, 8) * NS_PER_US,
-		};
-		return 1;
+		whole = take_picture(records, header + header_bytes, payload_bytes,
+			(unsigned)read_number(header + FLAGS_AT, 4), ret_picture);
+		ret_picture->captured_ns = read_number(header + CAPTURED_US_AT, 8) * NS_PER_US;
+		ret_picture->encoded_ns = read_number(header + ENCODED_US_AT, 8) * NS_PER_US;
+		if (whole)
+			return whole;
 	}
 }
 
 void records_finish(struct records *records)
 {
 	inbox_finish(&records->inbox);
+	inbox_finish(&records->picture);
 }
