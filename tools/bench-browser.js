@@ -3,14 +3,16 @@
  * tools/bench-browser.js FANLIGHT SECONDS ROUNDS
  *
  * How old a picture is when a browser shows it: from the moment of capture, which the test pattern
- * bears as a stamp, until the stamp can be read off the element that shows it. Over the page's live
- * transport, drawn by its worker and by itself, and in an <img>, in both layouts; the ways take
- * turns. Prints the figures as JSON.
+ * bears as a stamp. Over the page's live transport, drawn by its worker and by itself, and in an
+ * <img>, in both layouts; the ways take turns. Prints the figures as JSON.
  *
- * Reading takes time too. Most of all from a canvas that a worker draws: the page is handed its
- * pictures by the compositor, which shows them itself by then.
+ * Chromium hands out what its compositor has put together for the screen, which treats all ways
+ * alike. In Firefox the stamp is read off the element, which takes time too; most of all from a
+ * canvas that a worker draws, whose pictures come to the page by way of the compositor.
  */
-import { launch, openBareImage, openPage, picture, seesAdvancing }
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { launch, openBareImage, openPage, picture, readStamp, seesAdvancing }
   from '../tests/browser/browsers.js';
 import { Fanlight } from '../tests/browser/fanlight.js';
 import { percentile } from '../src/viewer/age.js';
@@ -34,7 +36,7 @@ async function openLive(browser, url, prepare = () => {}) {
 }
 
 /* In the page: the age, ms, of each picture that the element shows for so long. */
-async function watch(selector, seconds) {
+async function watchElement(selector, seconds) {
   const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   const element = document.querySelector(selector);
   const ages = [];
@@ -69,9 +71,72 @@ async function watch(selector, seconds) {
   return ages;
 }
 
-async function measure(browser, url, way, seconds) {
-  const [page, selector] = await WAYS[way](browser, url);
-  const ages = await page.evaluate(watch, selector, seconds);
+/* Put the element where its stamp is in the corner of the window, pixel for pixel. */
+function uncover(selector) {
+  const properties = { position: 'fixed', left: 0, top: 0, width: '1280px', height: '720px',
+    'max-width': 'none', 'max-height': 'none', 'z-index': 1 };
+
+  for (const [name, value] of Object.entries(properties))
+    document.querySelector(selector).style.setProperty(name, value, 'important');
+}
+
+/* What to add to the time of day, ms, for the server's clock. */
+async function compareClocks(url) {
+  const now = () => performance.timeOrigin + performance.now();
+  let best = { error: Infinity };
+
+  for (let i = 0; i < 20; i++) {
+    const asked = now();
+    const { now_us } = await (await fetch(`${url}clock`)).json();
+    const answered = now();
+
+    if (answered - asked < best.error)
+      best = { error: answered - asked, offset: now_us / 1000 - (asked + answered) / 2 };
+  }
+  return best.offset;
+}
+
+/* The age, ms, of each picture that Chromium puts on the screen for so long. */
+async function watchScreen(page, selector, seconds, url) {
+  const offset = await compareClocks(url);
+  const session = await page.createCDPSession();
+  const shots = [];
+  const ages = [];
+  let last;
+
+  await page.setViewport({ width: 320, height: 200 });
+  await page.evaluate(uncover, selector);
+  session.on('Page.screencastFrame', (shot) => {
+    shots.push(shot);
+    session.send('Page.screencastFrameAck', { sessionId: shot.sessionId }).catch(() => {});
+  });
+  await session.send('Page.startScreencast', { format: 'png' });
+  await sleep(seconds * 1000);
+  await session.send('Page.stopScreencast');
+
+  const reader = await page.browser().newPage();
+
+  await reader.setContent('<img>');
+  for (const { data, metadata } of shots) {
+    await reader.$eval('img', (image, data) => {
+      image.src = `data:image/png;base64,${data}`;
+      return image.decode();
+    }, data);
+    const stamp = await readStamp(reader, 'img');
+
+    if (last && stamp && stamp !== last)
+      ages.push(metadata.timestamp * 1000 + offset - Number(stamp) / 1e6);
+    last = stamp ?? last;
+  }
+  await reader.close();
+  return ages;
+}
+
+async function measure(name, browser, way, seconds) {
+  const [page, selector] = await WAYS[way](browser, fanlight.url('https'));
+  const ages = name === 'chromium' ?
+    await watchScreen(page, selector, seconds, fanlight.url('http')) :
+    await page.evaluate(watchElement, selector, seconds);
 
   await page.close();
   return ages;
@@ -90,7 +155,7 @@ try {
     try {
       for (let i = 0; i < Number(rounds); i++)
         for (const way of Object.keys(WAYS))
-          ages[way].push(...await measure(browser, fanlight.url('https'), way, Number(seconds)));
+          ages[way].push(...await measure(name, browser, way, Number(seconds)));
     } finally {
       await browser.close();
     }
