@@ -92,7 +92,7 @@ ON_CONTROL static int set_all(struct desk *desk, json_t *controls, const char **
 	{
 		err = set(desk, *ret_name, json, &control, reason);
 		if (err < 0)
-			return err;
+			return err == -EINVAL ? -EIO : err; /* those before it were set */
 		keep(desk, &control, json);
 	}
 	return 0;

@@ -510,6 +510,10 @@ ON_CONTROL static void driver_that_refuses_is_quoted(void **state)
 	fake.refuses = -EIO;
 	assert_refused(-EIO, "{\"controls\":{\"mode\":2}}", "mode",
 		"/dev/null refuses control mode=2: Input/output error");
+	/* That is no bad request: those before it were set. */
+	fake.refuses = -EINVAL;
+	assert_refused(-EIO, "{\"controls\":{\"mode\":2}}", "mode",
+		"/dev/null refuses control mode=2: Invalid argument");
 }
 
 ON_CONTROL static void bad_requests_are_told_what_is_wrong(void **state)
