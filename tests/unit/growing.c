@@ -158,13 +158,20 @@ ON_ENCODE static void publish(struct rig *rig, struct packet *packet)
 	*slot = NULL;
 }
 
-/* A picture that grows; nothing of it is ready. */
-ON_ENCODE static struct packet *begin_picture(struct rig *rig)
+ON_ENCODE static struct packet *get_packet(struct rig *rig)
 {
 	struct packet *packet;
 
 	assert_int_equal(packet_pool_get(&rig->pool, &packet), 0);
 	packet->captured_ns = clock_now_ns();
+	return packet;
+}
+
+/* A picture that grows; nothing of it is ready. */
+ON_ENCODE static struct packet *begin_picture(struct rig *rig)
+{
+	struct packet *packet = get_packet(rig);
+
 	packet->exchange = &rig->packets;
 	publish(rig, packet);
 	return packet;
@@ -177,11 +184,16 @@ ON_ENCODE static void add_piece(struct packet *packet, unsigned i, const char *t
 	packet_piece_ready(packet, i);
 }
 
-ON_ENCODE static void end_picture(struct packet *packet, unsigned n_pieces)
+ON_ENCODE static void complete(struct packet *packet, unsigned n_pieces)
 {
 	packet->encode_end_ns = ENCODED_US * NS_PER_US;
 	packet_compose(packet, n_pieces);
 	packet_end(packet, true);
+}
+
+ON_ENCODE static void end_picture(struct packet *packet, unsigned n_pieces)
+{
+	complete(packet, n_pieces);
 	packet_unref(packet);
 }
 
@@ -193,10 +205,12 @@ ON_ENCODE static void give_up(struct packet *packet)
 
 ON_ENCODE static void publish_whole(struct rig *rig, const char *text)
 {
-	struct packet *packet = begin_picture(rig);
+	struct packet *packet = get_packet(rig);
 
 	add_piece(packet, 0, text);
-	end_picture(packet, 1);
+	complete(packet, 1);
+	publish(rig, packet);
+	packet_unref(packet);
 }
 
 /* ---- viewers ---- */
