@@ -143,7 +143,9 @@ class Fanlight:
             [*under, FANLIGHT, "--config", "/dev/null", "--http", http,
              "--https", "127.0.0.1:0" if https else "off", "--state-dir", self.folder / "state",
              "--source", source, *options],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            # Whatever ignores this around the test, as nohup does, is not what it is about.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
         self.open = threading.Event()
         self.reader = threading.Thread(target=self.read_log)
         self.reader.start()
