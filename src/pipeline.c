@@ -191,7 +191,8 @@ ON_CAPTURE static void explain_fault(
 		what = info->stands_in ? "gives way to a camera" : "delivers other pictures now";
 		break;
 	case -EPIPE:
-		what = "has ended the stream";
+		what = *doing ? "cannot stream: its media pipeline is not set up (see media-ctl)"
+			      : "has ended the stream";
 		break;
 	default:
 		(void)snprintf(
