@@ -10,7 +10,8 @@
 
 #include "base/log.h"
 #include "base/roles.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/serve.h"
 
 struct service {
 	struct pipeline *const *pipelines;

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "life.h"
+#include "pipeline/life.h"
 
 #define AT_30_FPS (NS_PER_S / 30)
 

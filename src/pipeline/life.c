@@ -1,4 +1,4 @@
-#include "life.h"
+#include "pipeline/life.h"
 
 #include <errno.h>
 

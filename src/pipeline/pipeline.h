@@ -5,10 +5,8 @@
 #ifndef FANLIGHT_PIPELINE_H
 #define FANLIGHT_PIPELINE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 
-#include "base/pulse.h"
 #include "base/roles.h"
 #include "camera/camera.h"
 #include "encode/jpeg.h"
@@ -56,18 +54,5 @@ ON_MAIN void pipeline_stop(struct pipeline *pipeline);
 
 /* Free it, stopped. NULL is ignored. */
 ON_MAIN void pipeline_destroy(struct pipeline *pipeline);
-
-/* The server's threads: start them on a created server; stop and join them. */
-struct server_thread {
-	struct server *server;
-	pthread_t thread, login_thread;
-	bool running, login_running;
-	struct pulse pulse, login_pulse;
-};
-ON_MAIN int server_thread_start(struct server_thread *thread, struct server *server);
-ON_MAIN void server_thread_stop(struct server_thread *thread);
-
-/* As pipeline_stuck_thread(), for those of the server. */
-ON_MAIN const char *server_thread_stuck(struct server_thread *thread);
 
 #endif

@@ -1,0 +1,148 @@
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include <linux/videodev2.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "camera/dmabuf.h"
+#include "encode/passthrough.h"
+#include "pipeline/inside.h"
+
+/* Count a frame that was encoded, and its times, or why it could not be. */
+ON_ENCODE static void count_encoded(struct pipeline *p, const struct packet *packet, int err)
+{
+	struct camera_stats *stats = &p->stats;
+
+	if (err == -EBADMSG) {
+		stat_add(&stats->dropped_corrupt, 1);
+	} else if (err < 0) {
+		stat_add(&stats->dropped_encode, 1);
+	} else {
+		stat_add(&stats->encoded, 1);
+		histogram_record_span(
+			&stats->dequeue_to_encode, packet->dequeued_ns, packet->encode_begin_ns);
+		histogram_record_span(
+			&stats->encode, packet->encode_begin_ns, packet->encode_end_ns);
+	}
+}
+
+/* The camera's own JPEG, whatever its size: a JPEG says it itself. */
+ON_ENCODE static int copy_jpeg(struct pipeline *p, const struct frame *frame, struct packet *packet)
+{
+	int err = passthrough_copy(frame->planes[0].data, frame->payload_bytes, packet);
+
+	if (!err && (packet->width != frame->width || packet->height != frame->height))
+		stat_add(&p->stats.odd_size, 1);
+	return err;
+}
+
+ON_ENCODE static bool is_compressed(const struct frame *frame)
+{
+	return frame->fourcc == V4L2_PIX_FMT_MJPEG || frame->fourcc == V4L2_PIX_FMT_JPEG;
+}
+
+/* Make the packet of one frame. Returns 0 or a negative errno, counted. */
+ON_ENCODE static int encode_frame(
+	struct pipeline *p, const struct frame *frame, struct packet *packet, bool piecemeal)
+{
+	int err = dmabuf_begin_read(frame);
+
+	if (err < 0)
+		goto count;
+	if (is_compressed(frame))
+		err = copy_jpeg(p, frame, packet);
+	else if (piecemeal)
+		err = slicer_encode_piecemeal(p->slicer, frame, packet);
+	else
+		err = slicer_encode(p->slicer, frame, packet);
+	(void)dmabuf_end_read(frame); /* only reads happened; nothing to flush */
+	packet->encode_end_ns = clock_now_ns();
+
+count:
+	count_encoded(p, packet, err);
+	return err;
+}
+
+/* The server's exchange takes a reference of its own. */
+ON_ENCODE static void publish_packet(struct pipeline *p, struct packet *packet)
+{
+	struct packet **slot = exchange_slot(&p->packets);
+
+	*slot = packet_ref(packet);
+	slot = exchange_publish(&p->packets);
+	if (exchange_has_replaced(&p->packets))
+		stat_add(&p->stats.dropped_server_busy, 1);
+	packet_unref(*slot);
+	*slot = NULL;
+}
+
+/*
+ * Encode and publish; a frame that cannot be is dropped, counted and, now and then, logged. When
+ * somebody takes it piece by piece it is published first.
+ */
+ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame *frame)
+{
+	bool piecemeal = demand_is_piecemeal(&p->demand) && !is_compressed(frame);
+	struct packet *packet;
+	unsigned suppressed;
+	int err = packet_pool_get(&p->pool, &packet);
+
+	if (err < 0) {
+		stat_add(&p->stats.dropped_encode, 1);
+		return;
+	}
+	packet->sequence = frame->sequence;
+	packet->captured_ns = frame->captured_ns;
+	packet->dequeued_ns = frame->dequeued_ns;
+	packet->encode_begin_ns = clock_now_ns();
+	if (piecemeal) {
+		packet->exchange = &p->packets;
+		publish_packet(p, packet);
+	}
+	err = encode_frame(p, frame, packet, piecemeal);
+	packet_end(packet, !err);
+	if (!err && !piecemeal)
+		publish_packet(p, packet);
+	packet_unref(packet);
+	if (err < 0 && log_allowed(&p->bad_frames, 10 * NS_PER_S, &suppressed))
+		log_warning(p->room, "frame %u dropped: %s (and %u more before it)",
+			frame->sequence,
+			err == -EBADMSG ? "the camera's JPEG is broken" : strerror(-err),
+			suppressed);
+}
+
+void *encode_loop(void *context)
+{
+	struct pipeline *p = context;
+
+	role_take(&role_encode, p->config->name);
+	for (;;) {
+		struct pollfd fds[] = {
+			{p->encode_stop_fd, POLLIN, 0},
+			{p->frames.fresh_fd, POLLIN, 0},
+			{p->demand.event_fd, POLLIN, 0},
+		};
+		void *slot;
+
+		(void)poll(fds, 3, -1); /* EINTR: looking costs nothing */
+		if (fds[0].revents)
+			return NULL;
+		pulse_beat(&p->encode_pulse);
+		fd_drain(p->frames.fresh_fd);
+		fd_drain(p->demand.event_fd);
+
+		/*
+		 * While nobody wants pictures the newest frame stays in the exchange, untaken, and
+		 * no further one wakes us; whoever comes gets it at once. A recall is answered
+		 * whether or not.
+		 */
+		if (!demand_exists(&p->demand) && !exchange_is_recalled(&p->frames))
+			continue;
+		if (!exchange_take(&p->frames, &slot))
+			continue;
+		if (((struct frame *)slot)->fourcc && demand_exists(&p->demand))
+			encode_and_publish(p, slot);
+	}
+}

@@ -1,0 +1,109 @@
+/*
+ * What the threads of a camera share, and who does what:
+ *
+ *   capture (one a camera): open; wait for a frame, publish it, give back the one that returns;
+ *                           when the camera fails or the program stops, recall what is on loan and
+ *                           close; wait, and open again. What is next, and when, says life.h.
+ *   encode  (one a camera): sleep while nobody wants pictures; else take the newest frame, encode
+ *                           it, with the help of the workers, and publish the packet.
+ *   control (one a camera): answer what the server asks about the camera's controls, and follow what
+ *                           changes them elsewhere, on an fd of its own while capture has one.
+ *   workers (a few)       : encode slices of any camera's frame (encode/workers.c).
+ *   server  (one):          turn libh2o's loop.
+ *   login   (one):          compare a password with its hash for the server, which takes a while.
+ *
+ * Two exchanges join them, frames and packets; a third carries the camera's status to the server.
+ * Control has a pair of them with the server (requests, answers) and with capture: presence says
+ * where the camera is, wishes which format it should change to.
+ * Downstream starts first, upstream stops first.
+ */
+#ifndef FANLIGHT_PIPELINE_INSIDE_H
+#define FANLIGHT_PIPELINE_INSIDE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/pulse.h"
+#include "camera/desk.h"
+#include "encode/slicer.h"
+#include "exchange/controls.h"
+#include "exchange/packet.h"
+#include "pipeline/life.h"
+#include "pipeline/pipeline.h"
+
+/* Where control finds the camera. */
+struct presence {
+	bool open;
+	struct camera_info info;
+	uint64_t wish;                     /* the last that was tried */
+	char refused[CAMERA_REASON_BYTES]; /* why it was in vain; "" when it was granted */
+};
+
+struct wish {
+	uint64_t number;
+	struct format_wish format;
+};
+
+struct pipeline {
+	/* all threads, constant while they run */
+	const struct camera_config *config;
+	char room[48]; /* for the log */
+	int capture_stop_fd, control_stop_fd, encode_stop_fd;
+	int capture_wake_fd; /* for its pulse; the others have something that wakes them */
+	int arrivals_fd;     /* of devices, for capture; -1 where the kernel does not tell */
+
+	/* between threads */
+	struct exchange frames;   /* capture to encode, of struct frame */
+	struct exchange packets;  /* encode to server, of struct packet * */
+	struct exchange status;   /* capture to server, of struct camera_status */
+	struct exchange news;     /* capture to main, of struct camera_status */
+	struct exchange presence; /* capture to control, of struct presence */
+	struct exchange wishes;   /* control to capture, of struct wish */
+	struct exchange requests; /* server to control, of struct control_request */
+	struct exchange answers;  /* control to server, of struct control_answer */
+	struct demand demand;     /* server to encode */
+	struct camera_stats stats;
+	struct pulse capture_pulse, control_pulse, encode_pulse;
+	struct frame frame_slots[EXCHANGE_SLOTS];
+	struct packet *packet_slots[EXCHANGE_SLOTS];
+	struct camera_status status_slots[EXCHANGE_SLOTS];
+	struct camera_status news_slots[EXCHANGE_SLOTS];
+	struct presence presence_slots[EXCHANGE_SLOTS];
+	struct wish wish_slots[EXCHANGE_SLOTS];
+	struct control_request request_slots[EXCHANGE_SLOTS];
+	struct control_answer answer_slots[EXCHANGE_SLOTS];
+
+	/* capture */
+	struct camera *camera;
+	struct life life;
+	struct life search;         /* for a camera, while the pattern stands in for one */
+	struct camera_status now;   /* what was published last */
+	struct camera_config asked; /* config, in the format that was wished last */
+	struct format_wish settled; /* the one before, to go back to */
+	bool trying;                /* another format, which did not start yet */
+	struct presence here;       /* what was announced last */
+
+	/* control */
+	struct desk desk;
+	uint64_t wish; /* the number of the last */
+	bool waiting;  /* the server, for it to be tried */
+
+	/* encode */
+	struct slicer *slicer;
+	struct packet_pool pool;
+	struct log_limit bad_frames;
+
+	/* main */
+	pthread_t capture_thread, control_thread, encode_thread;
+	bool capturing, controlling, encoding;
+	const struct camera_status *told; /* the newest of news; NULL before the first */
+};
+
+/* The threads; each takes its struct pipeline. */
+void *capture_loop(void *context);
+void *control_loop(void *context);
+void *encode_loop(void *context);
+
+#endif

@@ -1,0 +1,204 @@
+#include "pipeline/pipeline.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "pipeline/inside.h"
+
+#define EXCHANGES 8
+
+struct exchange_slots {
+	struct exchange *exchange;
+	void *slots;
+	size_t slot_bytes;
+};
+
+ON_MAIN static void list_exchanges(struct pipeline *p, struct exchange_slots ret_list[EXCHANGES])
+{
+	const struct exchange_slots list[EXCHANGES] = {
+		{&p->frames, p->frame_slots, sizeof p->frame_slots[0]},
+		{&p->packets, p->packet_slots, sizeof p->packet_slots[0]},
+		{&p->status, p->status_slots, sizeof p->status_slots[0]},
+		{&p->news, p->news_slots, sizeof p->news_slots[0]},
+		{&p->presence, p->presence_slots, sizeof p->presence_slots[0]},
+		{&p->wishes, p->wish_slots, sizeof p->wish_slots[0]},
+		{&p->requests, p->request_slots, sizeof p->request_slots[0]},
+		{&p->answers, p->answer_slots, sizeof p->answer_slots[0]},
+	};
+
+	memcpy(ret_list, list, sizeof list);
+}
+
+int pipeline_create(const struct camera_config *camera, const struct jpeg_config *jpeg,
+	struct workers *workers, struct pipeline **ret_pipeline)
+{
+	/* Not calloc(): the exchanges are aligned to cache lines. */
+	struct pipeline *p = aligned_alloc(alignof(struct pipeline), sizeof *p);
+	struct exchange_slots exchanges[EXCHANGES];
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	memset(p, 0, sizeof *p);
+	p->config = camera;
+	p->asked = *camera;
+	(void)strcpy(p->now.reason, "it is being opened");
+	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
+	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = -1;
+	p->capture_wake_fd = p->demand.event_fd = -1;
+	p->desk.device.fd = -1;
+	list_exchanges(p, exchanges);
+	for (size_t i = 0; i < EXCHANGES; i++)
+		exchanges[i].exchange->fresh_fd = exchanges[i].exchange->returned_fd = -1;
+
+	err = slicer_create(jpeg, workers, &p->slicer);
+	for (size_t i = 0; !err && i < EXCHANGES; i++)
+		err = exchange_init(
+			exchanges[i].exchange, exchanges[i].slots, exchanges[i].slot_bytes);
+	if (err < 0)
+		goto fail;
+	err = desk_init(&p->desk);
+	if (err < 0)
+		goto fail;
+	err = demand_init(&p->demand);
+	if (err < 0)
+		goto fail;
+	err = p->capture_stop_fd = fd_event();
+	if (err < 0)
+		goto fail;
+	err = p->capture_wake_fd = fd_event();
+	if (err < 0)
+		goto fail;
+	err = p->control_stop_fd = fd_event();
+	if (err < 0)
+		goto fail;
+	err = p->encode_stop_fd = fd_event();
+	if (err < 0)
+		goto fail;
+	*ret_pipeline = p;
+	return 0;
+
+fail:
+	pipeline_destroy(p);
+	return err;
+}
+
+void pipeline_describe(struct pipeline *p, struct server_camera *ret_camera)
+{
+	*ret_camera = (struct server_camera){
+		.name = p->config->name,
+		.source = p->config->source,
+		.fps = p->config->fps,
+		.packets = &p->packets,
+		.status = &p->status,
+		.requests = &p->requests,
+		.answers = &p->answers,
+		.demand = &p->demand,
+		.stats = &p->stats,
+	};
+}
+
+int pipeline_start(struct pipeline *p)
+{
+	int err = -pthread_create(&p->encode_thread, NULL, encode_loop, p);
+
+	if (err < 0)
+		return err;
+	p->encoding = true;
+	err = -pthread_create(&p->control_thread, NULL, control_loop, p);
+	p->controlling = !err;
+	if (!err)
+		err = -pthread_create(&p->capture_thread, NULL, capture_loop, p);
+	p->capturing = !err;
+	if (err < 0)
+		pipeline_stop(p);
+	return err;
+}
+
+const char *pipeline_name(const struct pipeline *p)
+{
+	return p->config->name;
+}
+
+int pipeline_news_fd(const struct pipeline *p)
+{
+	return p->news.fresh_fd;
+}
+
+bool pipeline_take_news(struct pipeline *p, const struct camera_status **ret_status)
+{
+	void *slot;
+	bool news;
+
+	fd_drain(p->news.fresh_fd);
+	news = exchange_take(&p->news, &slot);
+	if (news)
+		p->told = slot;
+	*ret_status = p->told;
+	return news;
+}
+
+const char *pipeline_stuck_thread(struct pipeline *p)
+{
+	/* All, that each is asked. */
+	bool captures = pulse_take(&p->capture_pulse, p->capture_wake_fd);
+	bool controls = pulse_take(&p->control_pulse, p->requests.fresh_fd);
+	bool encodes = pulse_take(&p->encode_pulse, p->demand.event_fd);
+
+	return !captures   ? role_capture.name
+	       : !controls ? role_control.name
+	       : !encodes  ? role_encode.name
+			   : NULL;
+}
+
+void pipeline_ask_to_stop(struct pipeline *p)
+{
+	fd_signal(p->capture_stop_fd);
+}
+
+void pipeline_stop(struct pipeline *p)
+{
+	/* Joins cannot fail: the threads are ours and joined once. */
+	if (p->capturing) {
+		pipeline_ask_to_stop(p);
+		(void)pthread_join(p->capture_thread, NULL);
+		p->capturing = false;
+	}
+	if (p->controlling) {
+		fd_signal(p->control_stop_fd);
+		(void)pthread_join(p->control_thread, NULL);
+		p->controlling = false;
+	}
+	if (p->encoding) {
+		fd_signal(p->encode_stop_fd);
+		(void)pthread_join(p->encode_thread, NULL);
+		p->encoding = false;
+	}
+}
+
+void pipeline_destroy(struct pipeline *p)
+{
+	struct exchange_slots exchanges[EXCHANGES];
+
+	if (!p)
+		return;
+	for (size_t i = 0; i < EXCHANGE_SLOTS; i++) {
+		packet_unref(p->packet_slots[i]);
+		free(p->answer_slots[i].json);
+	}
+	packet_pool_finish(&p->pool);
+	slicer_destroy(p->slicer);
+	list_exchanges(p, exchanges);
+	for (size_t i = 0; i < EXCHANGES; i++)
+		exchange_finish(exchanges[i].exchange);
+	desk_finish(&p->desk);
+	demand_finish(&p->demand);
+	fd_close(&p->capture_stop_fd);
+	fd_close(&p->capture_wake_fd);
+	fd_close(&p->control_stop_fd);
+	fd_close(&p->encode_stop_fd);
+	free(p);
+}
