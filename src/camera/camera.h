@@ -59,7 +59,7 @@ ON_MAIN int camera_check(const struct camera_config *config, char reason[CAMERA_
  * Watch for devices that come: an fd that is readable when there are news for
  * camera_has_arrived(), the caller's to close, or a negative errno.
  */
-ON_CAPTURE int camera_watch_arrivals(void);
+ON_MAIN int camera_watch_arrivals(void);
 
 /* Take the news. True when a camera may have come or become usable; then try to open it. */
 ON_CAPTURE bool camera_has_arrived(int watch_fd);

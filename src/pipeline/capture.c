@@ -382,8 +382,6 @@ void *capture_loop(void *context)
 	bool going_on;
 
 	role_take(&role_capture, p->config->name);
-	p->arrivals_fd = camera_watch_arrivals();
-	p->life.told = p->arrivals_fd >= 0;
 	do {
 		int err = live_on(p, reason);
 
@@ -396,6 +394,5 @@ void *capture_loop(void *context)
 		going_on = wait_to_open(p);
 		camera_close(p->camera); /* one without a signal */
 	} while (going_on);
-	fd_close(&p->arrivals_fd);
 	return NULL;
 }

@@ -49,6 +49,8 @@ int pipeline_create(const struct camera_config *camera, const struct jpeg_config
 	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
 	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = -1;
 	p->capture_wake_fd = p->demand.event_fd = -1;
+	p->arrivals_fd = camera_watch_arrivals();
+	p->life.told = p->arrivals_fd >= 0;
 	p->desk.device.fd = -1;
 	list_exchanges(p, exchanges);
 	for (size_t i = 0; i < EXCHANGES; i++)
@@ -198,6 +200,7 @@ void pipeline_destroy(struct pipeline *p)
 	demand_finish(&p->demand);
 	fd_close(&p->capture_stop_fd);
 	fd_close(&p->capture_wake_fd);
+	fd_close(&p->arrivals_fd);
 	fd_close(&p->control_stop_fd);
 	fd_close(&p->encode_stop_fd);
 	free(p);
