@@ -42,8 +42,9 @@ void on_a_new_thread(void)
 
 def compile_text(arguments, text=None):
     """What clang says to it; "" when it is content."""
-    packages = subprocess.run(["pkg-config", "--cflags", "libh2o-evloop", "libdrm", "jansson"],
-                              text=True, check=True, stdout=subprocess.PIPE).stdout.split()
+    libraries = ["libh2o-evloop", "libdrm", "jansson", "freetype2"]
+    packages = subprocess.run(["pkg-config", "--cflags", *libraries], text=True, check=True,
+                              stdout=subprocess.PIPE).stdout.split()
     command = [*CLANG, "-std=gnu11", "-fsyntax-only", "-D_GNU_SOURCE", "-DH2O_USE_LIBUV=0",
                '-DFANLIGHT_VERSION="0"', "-DHAVE_SYSTEMD=0", "-Wthread-safety",
                "-Werror=thread-safety", f"-I{ROOT}/include", f"-I{ROOT}/src",
