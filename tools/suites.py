@@ -29,7 +29,7 @@ class Build:
     compiler: str
     options: list
     suites: list = field(default_factory=list)  # none: all
-    patience: int = 1  # how much longer than a plain build a test may take
+    patience: int = 2  # how much longer than an idle machine's plain build a test may take
     environment: dict = field(default_factory=dict)
 
     @property

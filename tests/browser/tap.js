@@ -20,7 +20,7 @@ export function plan() {
 }
 
 /* Wait until condition() gives something true, and return that; what says what never came. */
-export async function until(what, condition, deadlineMs = 30000) {
+export async function until(what, condition, deadlineMs = 90000) {
   const deadline = Date.now() + deadlineMs;
 
   for (;;) {
