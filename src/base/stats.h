@@ -57,6 +57,7 @@ struct camera_stats {
 	stat_counter faults[CAMERA_FAULTS]; /* times it could not be opened, or failed, by cause */
 	stat_counter odd_time;     /* frames stamped backwards, ahead, or by another clock */
 	stat_counter odd_sequence; /* frames whose number did not rise */
+	stat_counter copied_bytes; /* raw pixels, made by copying or converting others */
 	struct histogram capture_to_dequeue;
 
 	/* control */
@@ -66,6 +67,7 @@ struct camera_stats {
 	stat_counter encoded;         /* packets published */
 	stat_counter dropped_corrupt; /* camera JPEGs that no decoder could use */
 	stat_counter odd_size; /* camera JPEGs of another size than it was set to; passed on */
+	stat_counter dmabuf_syncs;        /* begins and ends of reading a dma-buf by the CPU */
 	stat_counter dropped_encode;      /* libjpeg refused, or no memory for the packet */
 	stat_counter dropped_server_busy; /* encoded, but a newer one came before it was served */
 	struct histogram dequeue_to_encode, encode;

@@ -14,33 +14,43 @@ ANY_THREAD static bool is_first_of_buffer(const struct frame *frame, uint32_t pl
 	return fd >= 0 && (!plane || frame->planes[plane - 1].dmabuf_fd != fd);
 }
 
-ON_ENCODE static int sync_frame(const struct frame *frame, uint64_t flags)
+ON_ENCODE static int sync_buffer(int dmabuf_fd, uint64_t flags, stat_counter *syncs)
 {
 	struct dma_buf_sync sync = {.flags = flags | DMA_BUF_SYNC_READ};
 
+	while (ioctl(dmabuf_fd, DMA_BUF_IOCTL_SYNC, &sync))
+		if (errno != EINTR && errno != EAGAIN)
+			return -errno;
+	stat_add(syncs, 1);
+	return 0;
+}
+
+/* End what was begun on the first n planes. */
+ON_ENCODE static void end_read(const struct frame *frame, uint32_t n, stat_counter *syncs)
+{
+	/* Only reads happened: there is nothing to flush that could fail to be. */
+	for (uint32_t i = 0; i < n; i++)
+		if (is_first_of_buffer(frame, i))
+			(void)sync_buffer(frame->planes[i].dmabuf_fd, DMA_BUF_SYNC_END, syncs);
+}
+
+int dmabuf_begin_read(const struct frame *frame, stat_counter *syncs)
+{
 	for (uint32_t i = 0; i < frame->n_planes; i++) {
-		int err = 0;
+		int err;
 
 		if (!is_first_of_buffer(frame, i))
 			continue;
-		do {
-			if (ioctl(frame->planes[i].dmabuf_fd, DMA_BUF_IOCTL_SYNC, &sync))
-				err = -errno;
-			else
-				err = 0;
-		} while (err == -EINTR || err == -EAGAIN);
-		if (err < 0)
+		err = sync_buffer(frame->planes[i].dmabuf_fd, DMA_BUF_SYNC_START, syncs);
+		if (err < 0) {
+			end_read(frame, i, syncs);
 			return err;
+		}
 	}
 	return 0;
 }
 
-int dmabuf_begin_read(const struct frame *frame)
+void dmabuf_end_read(const struct frame *frame, stat_counter *syncs)
 {
-	return sync_frame(frame, DMA_BUF_SYNC_START);
-}
-
-int dmabuf_end_read(const struct frame *frame)
-{
-	return sync_frame(frame, DMA_BUF_SYNC_END);
+	end_read(frame, frame->n_planes, syncs);
 }

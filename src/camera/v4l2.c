@@ -423,6 +423,7 @@ ON_CAPTURE static int nothing_ready(struct v4l2_camera *cam)
 /* Make of a driver's picture one in memory of ours. Returns 0, -EINVAL or -EBADMSG (broken). */
 ON_CAPTURE static int fill_copy(struct v4l2_camera *cam, struct frame *frame, uint8_t *copy)
 {
+	stat_counter *copied = &cam->base.stats->copied_bytes;
 	uint32_t stride[FRAME_MAX_PLANES] = {frame->width};
 	uint8_t *base[FRAME_MAX_PLANES] = {copy};
 	size_t size[FRAME_MAX_PLANES] = {cam->copy_bytes};
@@ -435,6 +436,7 @@ ON_CAPTURE static int fill_copy(struct v4l2_camera *cam, struct frame *frame, ui
 			frame->payload_bytes, copy);
 		if (err < 0)
 			return err;
+		stat_add(copied, cam->copy_bytes);
 		frame->fourcc = CONVERTER_FOURCC;
 		frame->payload_bytes = 0;
 		format = format_find(CONVERTER_FOURCC);
@@ -444,6 +446,8 @@ ON_CAPTURE static int fill_copy(struct v4l2_camera *cam, struct frame *frame, ui
 			size[i] = frame->planes[i].size_bytes;
 			stride[i] = cam->picture.stride_bytes[i];
 			memcpy(copy, frame->planes[i].data, size[i]);
+			if (format->kind != FORMAT_COMPRESSED)
+				stat_add(copied, size[i]);
 			copy += size[i];
 		}
 	}

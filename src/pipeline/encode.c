@@ -47,7 +47,7 @@ ON_ENCODE static bool is_compressed(const struct frame *frame)
 ON_ENCODE static int encode_frame(
 	struct pipeline *p, const struct frame *frame, struct packet *packet, bool piecemeal)
 {
-	int err = dmabuf_begin_read(frame);
+	int err = dmabuf_begin_read(frame, &p->stats.dmabuf_syncs);
 
 	if (err < 0)
 		goto count;
@@ -57,7 +57,7 @@ ON_ENCODE static int encode_frame(
 		err = slicer_encode_piecemeal(p->slicer, frame, packet);
 	else
 		err = slicer_encode(p->slicer, frame, packet);
-	(void)dmabuf_end_read(frame); /* only reads happened; nothing to flush */
+	dmabuf_end_read(frame, &p->stats.dmabuf_syncs);
 	packet->encode_end_ns = clock_now_ns();
 
 count:

@@ -129,6 +129,16 @@ ON_SERVER static void frames_dropped(struct exposition *e, struct feed *feed)
 	}
 }
 
+ON_SERVER static void frames_copied_bytes(struct exposition *e, struct feed *feed)
+{
+	add_counter(e, &feed->camera.stats->copied_bytes);
+}
+
+ON_SERVER static void dmabuf_syncs(struct exposition *e, struct feed *feed)
+{
+	add_counter(e, &feed->camera.stats->dmabuf_syncs);
+}
+
 ON_SERVER static void frames_odd(struct exposition *e, struct feed *feed)
 {
 	const struct camera_stats *stats = feed->camera.stats;
@@ -258,6 +268,11 @@ static const struct camera_metric {
 		frames_dropped},
 	{"fanlight_frames_odd_total", "counter",
 		"Frames passed on although the camera said something odd of them.", frames_odd},
+	{"fanlight_frames_copied_bytes_total", "counter",
+		"Raw pixels made by copying or converting others, which most paths never do.",
+		frames_copied_bytes},
+	{"fanlight_dmabuf_syncs_total", "counter",
+		"Begins and ends of reading a dma-buf by the CPU.", dmabuf_syncs},
 	{"fanlight_capture_to_dequeue_seconds", "histogram",
 		"From a frame's capture until Fanlight had it from the driver.",
 		capture_to_dequeue},

@@ -178,6 +178,8 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "fps", json_rounded(fps));
 	put(camera, "buffers", json_integer(info->buffers));
 	put(camera, "dmabuf", json_boolean(info->dmabuf));
+	put(camera, "dmabuf_syncs", json_counter(&stats->dmabuf_syncs));
+	put(camera, "copied_bytes", json_counter(&stats->copied_bytes));
 
 	put(camera, "sequence", json_integer(feed->newest ? feed->newest->packet->sequence : 0));
 	put(camera, "captured", json_counter(&stats->captured));

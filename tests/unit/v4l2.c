@@ -395,6 +395,7 @@ ON_CAPTURE static void buffers_of_different_lengths_are_copied_whole(void **stat
 	fake.queued[0] = false;
 	fake.next.bytesused += fake.grown_bytes;
 	assert_int_equal(see(camera).planes[0].size_bytes, fake.next.bytesused);
+	assert_int_equal(stat_read(&stats.copied_bytes), fake.next.bytesused);
 	camera_close(camera);
 }
 
