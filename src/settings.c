@@ -21,6 +21,7 @@
 #include <ini.h>
 
 #include "camera/formats.h"
+#include "camera/memory.h"
 
 #define DEFAULT_PATH    "/etc/fanlight/fanlight.conf"
 #define LINE_MAX_BYTES  4096
@@ -494,6 +495,8 @@ static const struct setting settings_table[] = {
 		"PAL, NTSC, SECAM or one of their variants, or auto"},
 	{"edid", CAMERA(camera.edid), parse_text, print_text,
 		"PATH", NULL, NULL},
+	{"memory", CAMERA(camera.memory), parse_word, print_word,
+		"KIND", NULL, "auto, mmap, drm, heap or udmabuf", memory_names},
 	{"controls", CAMERA(camera), parse_controls, print_controls,
 		"NAME=N,...", "set at start, as v4l2-ctl spells them",
 		"NAME=NUMBER, NAME=NUMBER, at most 32, names in lower case"},

@@ -26,6 +26,15 @@
 
 #define CAMERA_CONTROLS_MAX 32
 
+/* Where a V4L2 device's buffers come from: the driver, or from elsewhere as dma-bufs. */
+enum camera_memory {
+	CAMERA_MEMORY_AUTO,
+	CAMERA_MEMORY_MMAP,    /* the driver's own, exported */
+	CAMERA_MEMORY_DRM,     /* a screen's dumb buffers */
+	CAMERA_MEMORY_HEAP,    /* a DMA heap's */
+	CAMERA_MEMORY_UDMABUF, /* pages of ours */
+};
+
 struct camera_control_setting {
 	char name[32]; /* as v4l2-ctl spells it: brightness, exposure_time_absolute */
 	int64_t value;
@@ -35,12 +44,13 @@ struct camera_control_setting {
 struct camera_config {
 	char name[32];    /* for logs, threads and URLs */
 	char source[256]; /* auto, pattern, PATH, or name: bus: v4l2: replay: and what it names */
-	uint32_t width, height; /* pixels */
-	double fps;             /* frames per second */
-	uint32_t fourcc;        /* V4L2_PIX_FMT_* */
-	char input[32];         /* name or number */
-	char standard[16];      /* PAL, NTSC, SECAM or one of their variants */
-	char edid[256];         /* a file, for HDMI inputs */
+	uint32_t width, height;    /* pixels */
+	double fps;                /* frames per second */
+	uint32_t fourcc;           /* V4L2_PIX_FMT_* */
+	char input[32];            /* name or number */
+	char standard[16];         /* PAL, NTSC, SECAM or one of their variants */
+	char edid[256];            /* a file, for HDMI inputs */
+	enum camera_memory memory; /* the driver's own where what is asked for does not serve */
 	struct camera_control_setting controls[CAMERA_CONTROLS_MAX];
 	uint32_t n_controls;
 };

@@ -1,21 +1,19 @@
 /*
  * A V4L2 device as a camera.
  *
- * Buffers are the driver's (MMAP), each plane exported as a dma-buf where the driver can and mapped
- * once. A frame lent is such a buffer: nothing is copied, and the driver fills others meanwhile.
+ * Buffers are dma-bufs where the driver can (v4l2_buffers.h), mapped once. A frame lent is such a
+ * buffer: nothing is copied, and the driver fills others meanwhile.
  *
- * Two cases cannot lend the driver's own. Formats that Fanlight does not read are converted, and
+ * Two cases cannot lend what the driver fills. Formats that Fanlight does not read are converted, and
  * where a driver gives so few buffers that three loans would leave it nothing to fill, pictures are
  * copied. Both then lend memory of ours and the driver has its buffer back at once.
  */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -23,6 +21,7 @@
 #include "camera/controls.h"
 #include "camera/formats.h"
 #include "camera/reason.h"
+#include "camera/v4l2_buffers.h"
 #include "camera/v4l2_convert.h"
 #include "camera/v4l2_device.h"
 #include "camera/v4l2_setup.h"
@@ -31,26 +30,12 @@
 /* What to ask for beyond the loans: one being filled, one next, one ready. */
 #define SPARE_BUFFERS 3
 
-/* With fewer no driver streams. */
-#define LEAST_BUFFERS 2
-
 /* More at a time than a device has to tell; a driver that never stops does not keep us. */
 #define EVENTS_MOST 64
 
 /* A picture that is older than this when it comes, or not yet taken, has another clock's stamp. */
 #define STAMP_AGE_MOST_NS   (10 * NS_PER_S)
 #define STAMP_AHEAD_MOST_NS NS_PER_S
-
-struct memory {
-	uint8_t *data; /* NULL when not mapped */
-	size_t length_bytes;
-	int dmabuf_fd; /* -1 where the driver cannot export */
-};
-
-struct buffer {
-	struct memory planes[FRAME_MAX_PLANES];
-	bool lent;
-};
 
 /* A picture in memory of ours, for frames that are converted or copied. */
 struct copy {
@@ -63,8 +48,8 @@ struct v4l2_camera {
 	struct v4l2_device device;
 	struct v4l2_picture picture; /* as the driver delivers */
 	const struct format *format; /* of picture; NULL when it has to be converted */
-	struct buffer buffers[VIDEO_MAX_FRAME];
-	uint32_t n_buffers;
+	struct v4l2_buffers buffers;
+	bool lent[VIDEO_MAX_FRAME];
 	bool streaming;
 	int signal_fd; /* readable when a missing signal may be back; -1 when none is missing */
 
@@ -86,98 +71,6 @@ ON_CAPTURE static struct v4l2_camera *v4l2_of(const struct camera *camera)
 
 /* ---- buffers ---- */
 
-ON_CAPTURE static struct v4l2_buffer buffer_request(
-	const struct v4l2_camera *cam, uint32_t index, struct v4l2_plane planes[VIDEO_MAX_PLANES])
-{
-	struct v4l2_buffer request = {
-		.index = index,
-		.type = cam->device.type,
-		.memory = V4L2_MEMORY_MMAP,
-	};
-
-	if (cam->device.multiplanar) {
-		memset(planes, 0, VIDEO_MAX_PLANES * sizeof *planes);
-		request.m.planes = planes;
-		request.length = VIDEO_MAX_PLANES;
-	}
-	return request;
-}
-
-ON_CAPTURE static int queue_buffer(struct v4l2_camera *cam, uint32_t index)
-{
-	struct v4l2_plane planes[VIDEO_MAX_PLANES];
-	struct v4l2_buffer request = buffer_request(cam, index, planes);
-
-	request.length = cam->device.multiplanar ? cam->picture.n_buffers : 0;
-	return device_ioctl(cam->device.fd, VIDIOC_QBUF, &request);
-}
-
-ON_CAPTURE static int export_plane(const struct v4l2_camera *cam, uint32_t index, uint32_t plane)
-{
-	struct v4l2_exportbuffer request = {
-		.type = cam->device.type,
-		.index = index,
-		.plane = plane,
-		.flags = O_RDWR | O_CLOEXEC,
-	};
-
-	return device_ioctl(cam->device.fd, VIDIOC_EXPBUF, &request) < 0 ? -1 : request.fd;
-}
-
-/* Map one plane: the dma-buf itself if there is one, so that its CPU access is what is synced. */
-ON_CAPTURE static int map_plane(struct v4l2_camera *cam, uint32_t index, uint32_t plane,
-	size_t length_bytes, off_t device_offset)
-{
-	struct memory *memory = &cam->buffers[index].planes[plane];
-	void *data = MAP_FAILED;
-
-	/* Copies are made here, and the driver keeps its own mapping coherent. */
-	if (!cam->copying)
-		memory->dmabuf_fd = export_plane(cam, index, plane);
-	if (memory->dmabuf_fd >= 0)
-		data = mmap(NULL, length_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			memory->dmabuf_fd, 0);
-	if (data == MAP_FAILED) {
-		/* An export that cannot be mapped is none. */
-		fd_close(&memory->dmabuf_fd);
-		data = mmap(NULL, length_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, cam->device.fd,
-			device_offset);
-	}
-	if (data == MAP_FAILED)
-		return -errno;
-	memory->data = data;
-	memory->length_bytes = length_bytes;
-	return 0;
-}
-
-ON_CAPTURE static int map_buffer(struct v4l2_camera *cam, uint32_t index)
-{
-	struct v4l2_plane planes[VIDEO_MAX_PLANES];
-	struct v4l2_buffer request = buffer_request(cam, index, planes);
-	int err = device_ioctl(cam->device.fd, VIDIOC_QUERYBUF, &request);
-
-	if (err < 0)
-		return err;
-	if (!cam->device.multiplanar)
-		return map_plane(cam, index, 0, request.length, request.m.offset);
-	for (uint32_t i = 0; !err && i < cam->picture.n_buffers; i++)
-		err = map_plane(cam, index, i, planes[i].length, planes[i].m.mem_offset);
-	return err;
-}
-
-ON_CAPTURE static void unmap_buffers(struct v4l2_camera *cam)
-{
-	for (uint32_t i = 0; i < VIDEO_MAX_FRAME; i++)
-		for (uint32_t k = 0; k < FRAME_MAX_PLANES; k++) {
-			struct memory *memory = &cam->buffers[i].planes[k];
-
-			if (memory->data)
-				(void)munmap(memory->data, memory->length_bytes); /* it is ours */
-			memory->data = NULL;
-			fd_close(&memory->dmabuf_fd);
-		}
-}
-
 /* The fewest buffers that this driver needs to go on filling. */
 ON_CAPTURE static uint32_t driver_minimum(const struct v4l2_camera *cam)
 {
@@ -193,11 +86,11 @@ ON_CAPTURE static size_t largest_buffer_bytes(const struct v4l2_camera *cam)
 {
 	size_t most = 0;
 
-	for (uint32_t i = 0; i < cam->n_buffers; i++) {
+	for (uint32_t i = 0; i < cam->buffers.n; i++) {
 		size_t bytes = 0;
 
 		for (uint32_t k = 0; k < cam->picture.n_buffers; k++)
-			bytes += cam->buffers[i].planes[k].length_bytes;
+			bytes += cam->buffers.planes[i][k].length_bytes;
 		most = bytes > most ? bytes : most;
 	}
 	return most;
@@ -215,47 +108,25 @@ ON_CAPTURE static int allocate_copies(struct v4l2_camera *cam)
 	return 0;
 }
 
-/* Ask for so many buffers, or for fewer where there is no memory; *ret_n is how many there are. */
-ON_CAPTURE static int ask_buffers(struct v4l2_camera *cam, uint32_t wanted, uint32_t *ret_n)
-{
-	for (;;) {
-		struct v4l2_requestbuffers request = {
-			.count = wanted,
-			.type = cam->device.type,
-			.memory = V4L2_MEMORY_MMAP,
-		};
-		int err = device_ioctl(cam->device.fd, VIDIOC_REQBUFS, &request);
-
-		*ret_n = request.count;
-		if (!err && !request.count)
-			err = -ENOMEM;
-		if (err != -ENOMEM || wanted <= LEAST_BUFFERS)
-			return err;
-		wanted = wanted / 2 > LEAST_BUFFERS ? wanted / 2 : LEAST_BUFFERS;
-	}
-}
-
 ON_CAPTURE static int request_buffers(struct v4l2_camera *cam)
 {
-	uint32_t minimum = driver_minimum(cam), n;
+	uint32_t minimum = driver_minimum(cam);
 	uint32_t wanted = CAMERA_LOANS + (minimum > SPARE_BUFFERS ? minimum : SPARE_BUFFERS);
-	int err = ask_buffers(cam, wanted < VIDEO_MAX_FRAME ? wanted : VIDEO_MAX_FRAME, &n);
+	/* All loans out, the driver must still have what it needs, or no frame would return. */
+	uint32_t least = cam->converter ? UINT32_MAX : CAMERA_LOANS + minimum;
+	enum camera_memory memory = cam->converter ? CAMERA_MEMORY_MMAP : cam->base.config->memory;
+	struct camera_info *info = &cam->base.info;
+	int err = buffers_get(&cam->buffers, &cam->picture, memory,
+		wanted < VIDEO_MAX_FRAME ? wanted : VIDEO_MAX_FRAME, least, info);
 
 	if (err < 0)
 		return err;
-	cam->n_buffers = n < VIDEO_MAX_FRAME ? n : VIDEO_MAX_FRAME;
-
-	/* All loans out, the driver must still have what it needs, or no frame would return. */
-	cam->copying = cam->converter || cam->n_buffers < CAMERA_LOANS + minimum;
-	cam->base.info.dmabuf = !cam->copying;
-	for (uint32_t i = 0; i < cam->n_buffers; i++) {
-		err = map_buffer(cam, i);
-		if (err < 0)
-			return err;
+	cam->copying = cam->buffers.n < least;
+	info->dmabuf = true;
+	for (uint32_t i = 0; i < cam->buffers.n; i++)
 		for (uint32_t k = 0; k < cam->picture.n_buffers; k++)
-			if (cam->buffers[i].planes[k].dmabuf_fd < 0)
-				cam->base.info.dmabuf = false;
-	}
+			if (cam->buffers.planes[i][k].dmabuf_fd < 0)
+				info->dmabuf = false;
 	return cam->copying ? allocate_copies(cam) : 0;
 }
 
@@ -314,7 +185,7 @@ ON_CAPTURE static int read_buffer(struct v4l2_camera *cam, const struct v4l2_buf
 	static const struct format foreign = {
 		.kind = FORMAT_COMPRESSED, .n_planes = 1, .n_buffers = 1};
 	const struct format *format = cam->format ? cam->format : &foreign;
-	const struct memory *memory = cam->buffers[buffer->index].planes;
+	const struct plane_memory *memory = cam->buffers.planes[buffer->index];
 	uint32_t skipped[FRAME_MAX_PLANES] = {0};
 	uint8_t *base[FRAME_MAX_PLANES];
 	size_t filled[FRAME_MAX_PLANES];
@@ -362,14 +233,14 @@ ON_CAPTURE static int read_buffer(struct v4l2_camera *cam, const struct v4l2_buf
 ON_CAPTURE static int dequeue_frame(struct v4l2_camera *cam, struct frame *frame)
 {
 	/* Not for ever, even if the driver fails faster than we queue. */
-	for (uint32_t i = 0; i < cam->n_buffers; i++) {
+	for (uint32_t i = 0; i < cam->buffers.n; i++) {
 		struct v4l2_plane planes[VIDEO_MAX_PLANES];
-		struct v4l2_buffer buffer = buffer_request(cam, 0, planes);
+		struct v4l2_buffer buffer = buffers_request(&cam->buffers, 0, planes);
 		int err = device_ioctl(cam->device.fd, VIDIOC_DQBUF, &buffer);
 
 		if (err < 0)
 			return err;
-		if (buffer.index >= cam->n_buffers || cam->buffers[buffer.index].lent)
+		if (buffer.index >= cam->buffers.n || cam->lent[buffer.index])
 			return -EIO;
 		(void)number_frame(cam, buffer.sequence);
 		if (!read_buffer(cam, &buffer, planes, frame))
@@ -377,7 +248,7 @@ ON_CAPTURE static int dequeue_frame(struct v4l2_camera *cam, struct frame *frame
 		stat_add(&cam->base.stats->dropped_error, 1);
 		if (!setup_is_current(&cam->device, &cam->picture))
 			return -ESTALE;
-		err = queue_buffer(cam, buffer.index);
+		err = buffers_queue(&cam->buffers, buffer.index);
 		if (err < 0)
 			return err;
 	}
@@ -468,7 +339,7 @@ ON_CAPTURE static int lend_copy(struct v4l2_camera *cam, struct frame *frame)
 	assert(free_copy < CAMERA_LOANS); /* more loans than camera.h allows */
 
 	err = fill_copy(cam, frame, cam->copies[free_copy].data);
-	queued = queue_buffer(cam, buffer);
+	queued = buffers_queue(&cam->buffers, buffer);
 	if (queued < 0)
 		return queued;
 	if (err < 0) {
@@ -489,12 +360,12 @@ ON_CAPTURE static int v4l2_borrow(struct camera *camera, struct frame *ret_frame
 	if (err == -EAGAIN)
 		return nothing_ready(cam);
 	/* No more rounds than there are buffers, or a fast camera could keep us here. */
-	for (uint32_t i = 1; !err && i < cam->n_buffers; i++) {
+	for (uint32_t i = 1; !err && i < cam->buffers.n; i++) {
 		err = dequeue_frame(cam, &next);
 		if (err < 0)
 			break;
 		stat_add(&camera->stats->dropped_stale, 1);
-		err = queue_buffer(cam, newest.loan);
+		err = buffers_queue(&cam->buffers, newest.loan);
 		newest = next;
 	}
 	if (err < 0 && err != -EAGAIN) {
@@ -508,7 +379,7 @@ ON_CAPTURE static int v4l2_borrow(struct camera *camera, struct frame *ret_frame
 		if (err < 0)
 			return err;
 	} else {
-		cam->buffers[newest.loan].lent = true;
+		cam->lent[newest.loan] = true;
 	}
 	*ret_frame = newest;
 	return 0;
@@ -523,9 +394,9 @@ ON_CAPTURE static int v4l2_give_back(struct camera *camera, const struct frame *
 		cam->copies[frame->loan].lent = false;
 		return 0;
 	}
-	assert(frame->loan < cam->n_buffers && cam->buffers[frame->loan].lent);
-	cam->buffers[frame->loan].lent = false;
-	return cam->streaming ? queue_buffer(cam, frame->loan) : 0;
+	assert(frame->loan < cam->buffers.n && cam->lent[frame->loan]);
+	cam->lent[frame->loan] = false;
+	return cam->streaming ? buffers_queue(&cam->buffers, frame->loan) : 0;
 }
 
 /* ---- life ---- */
@@ -546,9 +417,9 @@ ON_CAPTURE static int v4l2_start(struct camera *camera)
 
 	cam->counting = false;
 	cam->last_stamp_ns = 0;
-	for (uint32_t i = 0; !err && i < cam->n_buffers; i++)
-		if (!cam->buffers[i].lent)
-			err = queue_buffer(cam, i);
+	for (uint32_t i = 0; !err && i < cam->buffers.n; i++)
+		if (!cam->lent[i])
+			err = buffers_queue(&cam->buffers, i);
 	if (!err)
 		err = device_ioctl(cam->device.fd, VIDIOC_STREAMON, &cam->device.type);
 	if (err < 0)
@@ -568,13 +439,7 @@ ON_CAPTURE static int v4l2_poll_fd(const struct camera *camera)
 /* Let go of what prepare() has got. */
 ON_CAPTURE static void discard(struct v4l2_camera *cam)
 {
-	struct v4l2_requestbuffers none = {.type = cam->device.type, .memory = V4L2_MEMORY_MMAP};
-
-	unmap_buffers(cam);
-	/* Closing frees them as well; a device that is gone has none. */
-	if (cam->n_buffers)
-		(void)device_ioctl(cam->device.fd, VIDIOC_REQBUFS, &none);
-	cam->n_buffers = 0;
+	buffers_free(&cam->buffers);
 	converter_destroy(cam->converter);
 	cam->converter = NULL;
 	for (uint32_t i = 0; i < CAMERA_LOANS; i++) {
@@ -633,7 +498,7 @@ ON_CAPTURE static void fill_info(const struct v4l2_camera *cam, struct camera_in
 	info->height = picture->height;
 	info->fps_numerator = picture->fps_numerator;
 	info->fps_denominator = picture->fps_denominator;
-	info->buffers = cam->n_buffers;
+	info->buffers = cam->buffers.n;
 	info->encoding = picture->encoding;
 	info->range = picture->range;
 	info->converted = cam->converter;
@@ -715,10 +580,7 @@ int v4l2_open(const struct camera_config *config, const char *path, struct camer
 	if (!cam)
 		return reason_set(reason, -ENOMEM, "%.100s: out of memory", path);
 	cam->base = (struct camera){.ops = &v4l2_ops, .config = config, .stats = stats};
-	for (uint32_t i = 0; i < VIDEO_MAX_FRAME; i++)
-		for (uint32_t k = 0; k < FRAME_MAX_PLANES; k++)
-			cam->buffers[i].planes[k].dmabuf_fd = -1;
-
+	buffers_init(&cam->buffers, &cam->device);
 	cam->signal_fd = -1;
 
 	err = device_open(&cam->device, path, reason);

@@ -23,9 +23,12 @@ struct camera_info {
 	uint32_t buffers;
 	enum frame_encoding encoding;
 	enum frame_range range;
-	bool dmabuf;    /* its buffers are exported as dma-bufs */
-	bool stands_in; /* the pattern, until a camera comes */
-	bool converted; /* libv4l2 converts every frame, which costs a copy */
+	bool dmabuf;          /* its buffers are dma-bufs */
+	char memory[16];      /* where they come from, as the settings spell it; "" not from V4L2 */
+	char memory_path[48]; /* the device, where that is not the camera */
+	char memory_note[96]; /* why it is not what was asked for; "" when it is */
+	bool stands_in;       /* the pattern, until a camera comes */
+	bool converted;       /* libv4l2 converts every frame, which costs a copy */
 };
 
 enum camera_state {

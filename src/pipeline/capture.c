@@ -53,13 +53,16 @@ ON_CAPTURE static int return_loan(struct pipeline *p, struct frame *frame)
 ON_CAPTURE static void log_online(const struct pipeline *p)
 {
 	const struct camera_info *info = &p->now.info;
+	const char *path = info->memory_path;
 	char name[5], device_name[5];
 
-	log_info(p->room, "%s%s%s: %ux%u %s at %.4g fps, %u buffers%s", info->card,
+	log_info(p->room, "%s%s%s: %ux%u %s at %.4g fps, %u buffers%s%s%s", info->card,
 		*info->path ? ", " : "", info->path, info->width, info->height,
 		format_name(info->fourcc, name),
 		(double)info->fps_numerator / (info->fps_denominator ? info->fps_denominator : 1),
-		info->buffers, info->dmabuf ? " as dma-bufs" : "");
+		info->buffers, info->dmabuf ? " as dma-bufs" : "", *path ? " of " : "", path);
+	if (*info->memory_note)
+		log_warning(p->room, "the buffers are the camera's own; %s", info->memory_note);
 	if (info->converted)
 		log_warning(p->room, "libv4l2 converts %s to %s, which costs a copy of every frame",
 			format_name(info->device_fourcc, device_name), name);

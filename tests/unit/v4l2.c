@@ -1,6 +1,7 @@
 /* What drivers do that none here does: a V4L2 device made of answers, behind ioctl() and mmap(). */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <sys/mman.h>
 
 #include <cmocka.h>
+#include <linux/dma-heap.h>
 #include <linux/videodev2.h>
 
 #include "base/clock.h"
@@ -16,6 +18,7 @@
 #include "camera/camera_ops.h"
 
 #define PATH    "/dev/fake-camera"
+#define HEAP    "/dev/dma_heap/system"
 #define BUFFERS 8
 
 static const uint32_t sizes[][2] = {{1280, 720}, {640, 480}, {320, 240}};
@@ -33,6 +36,10 @@ static struct fake {
 	int fails;               /* instead of giving a picture, with this errno */
 	bool endless;            /* inputs, standards and events */
 	int refuses;             /* controls, with this errno */
+	const char *bus;         /* where it is; NULL says nothing */
+	uint32_t imports;        /* so many dma-bufs of others; further ones with EFAULT */
+	int heap_fd;             /* a DMA heap of this machine, once opened */
+	bool has_heap;
 } fake;
 
 static struct camera_stats stats;
@@ -50,15 +57,19 @@ int __real_munmap(void *at, size_t bytes);
 int __wrap_open64(const char *path, int flags, ...)
 {
 	(void)flags;
-	assert_string_equal(path, PATH);
-	return fake.fd = fd_event();
+	if (!strcmp(path, PATH))
+		return fake.fd = fd_event();
+	if (fake.has_heap && !strcmp(path, HEAP))
+		return fake.heap_fd = fd_event();
+	errno = ENOENT;
+	return -1;
 }
 
 void *__wrap_mmap64(void *at, size_t bytes, int prot, int flags, int fd, off_t offset)
 {
 	(void)flags;
 	(void)offset;
-	assert_int_equal(fd, fake.fd);
+	assert_true(fd == fake.fd || fake.has_heap);
 	fake.mapped++;
 	return __real_mmap64(at, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
@@ -123,6 +134,25 @@ static int fake_control(struct v4l2_query_ext_ctrl *query)
 	return 0;
 }
 
+static int fake_queue(const struct v4l2_buffer *buffer)
+{
+	if (buffer->memory == V4L2_MEMORY_DMABUF) {
+		assert_true(fcntl(buffer->m.fd, F_GETFD) >= 0);
+		if (buffer->index >= fake.imports)
+			return -EFAULT;
+	}
+	fake.queued[buffer->index] = true;
+	return 0;
+}
+
+static int fake_heap(unsigned long request, struct dma_heap_allocation_data *allocation)
+{
+	assert_int_equal(request, DMA_HEAP_IOCTL_ALLOC);
+	assert_true(allocation->len >= picture_bytes());
+	allocation->fd = (uint32_t)fd_event();
+	return 0;
+}
+
 static int answer(unsigned long request, void *arg)
 {
 	struct v4l2_requestbuffers *buffers = arg;
@@ -134,6 +164,8 @@ static int answer(unsigned long request, void *arg)
 	switch (request) {
 	case VIDIOC_QUERYCAP:
 		capability->capabilities = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING;
+		if (fake.bus)
+			strcpy((char *)capability->bus_info, fake.bus);
 		return 0;
 	case VIDIOC_ENUM_FMT:
 		description->pixelformat = V4L2_PIX_FMT_YUYV;
@@ -152,8 +184,7 @@ static int answer(unsigned long request, void *arg)
 		buffer->length = picture_bytes() + (buffer->index ? fake.grown_bytes : 0);
 		return 0;
 	case VIDIOC_QBUF:
-		fake.queued[buffer->index] = true;
-		return 0;
+		return fake_queue(buffer);
 	case VIDIOC_DQBUF:
 		return fake_dequeue(arg);
 	case VIDIOC_STREAMOFF:
@@ -180,10 +211,14 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_list args;
 	int err;
 
-	assert_int_equal(fd, fake.fd);
 	assert_true(++fake.calls < 1000 * 1000); /* or it would go on for ever */
 	va_start(args, request);
-	err = answer(request, va_arg(args, void *));
+	if (fake.has_heap && fd == fake.heap_fd) {
+		err = fake_heap(request, va_arg(args, void *));
+	} else {
+		assert_int_equal(fd, fake.fd);
+		err = answer(request, va_arg(args, void *));
+	}
 	va_end(args);
 	errno = -err;
 	return err ? -1 : 0;
@@ -198,7 +233,7 @@ ON_CAPTURE static int open_fake(
 	struct fake with, const struct camera_config *wish, struct camera **ret_camera)
 {
 	fake = with;
-	fake.fd = -1;
+	fake.fd = fake.heap_fd = -1;
 	stats = (struct camera_stats){.captured = 0};
 	return v4l2_open(wish, PATH, &stats, ret_camera, reason);
 }
@@ -238,6 +273,18 @@ ON_CAPTURE static struct frame see(struct camera *camera)
 	assert_int_equal(camera_borrow(camera, &frame), 0);
 	assert_int_equal(camera_return(camera, &frame), 0);
 	return frame;
+}
+
+static unsigned open_fds(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		n++;
+	assert_int_equal(closedir(folder), 0);
+	return n;
 }
 
 /* ---- promises ---- */
@@ -354,18 +401,6 @@ ON_CAPTURE static void without_memory_buffers_are_fewer_then_smaller(void **stat
 	assert_int_equal(fake.mapped, 0);
 }
 
-static unsigned open_fds(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(folder);
-	while (readdir(folder))
-		n++;
-	assert_int_equal(closedir(folder), 0);
-	return n;
-}
-
 ON_CAPTURE static void thousand_openings_leave_nothing_behind(void **state)
 {
 	unsigned fds = open_fds();
@@ -397,6 +432,65 @@ ON_CAPTURE static void buffers_of_different_lengths_are_copied_whole(void **stat
 	assert_int_equal(see(camera).planes[0].size_bytes, fake.next.bytesused);
 	assert_int_equal(stat_read(&stats.copied_bytes), fake.next.bytesused);
 	camera_close(camera);
+}
+
+/* Open with a heap in this machine; what is told of the buffers' memory. */
+ON_CAPTURE static struct camera_info memory_of(struct fake with, enum camera_memory memory)
+{
+	const struct camera_config wish = {.name = "test", .memory = memory};
+	unsigned fds = open_fds();
+	struct camera *camera;
+	struct camera_info info;
+
+	with.memory_bytes = SIZE_MAX;
+	with.has_heap = true;
+	assert_int_equal(open_fake(with, &wish, &camera), 0);
+	camera_describe(camera, &info);
+	assert_int_equal(camera_start(camera), 0);
+	assert_int_equal(fake.mapped, 6);
+	fill(0, clock_now_ns());
+	assert_int_equal(see(camera).planes[0].dmabuf_fd >= 0, info.dmabuf);
+	assert_int_equal(stat_read(&stats.copied_bytes), 0);
+	camera_close(camera);
+	assert_int_equal(fake.mapped, 0);
+	assert_int_equal(open_fds(), fds);
+	return info;
+}
+
+ON_CAPTURE static void heap_serves_a_driver_that_takes_it(void **state)
+{
+	struct camera_info info = memory_of((struct fake){.imports = BUFFERS}, CAMERA_MEMORY_AUTO);
+
+	(void)state;
+	assert_true(info.dmabuf);
+	assert_string_equal(info.memory, "heap");
+	assert_string_equal(info.memory_path, HEAP);
+	assert_string_equal(info.memory_note, "");
+}
+
+ON_CAPTURE static void driver_that_takes_not_every_buffer_has_its_own(void **state)
+{
+	static const enum camera_memory asked[] = {CAMERA_MEMORY_AUTO, CAMERA_MEMORY_HEAP};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+		for (uint32_t n = 0; n < 6; n += 5) {
+			struct camera_info info = memory_of((struct fake){.imports = n}, asked[i]);
+
+			assert_string_equal(info.memory, "mmap");
+			assert_string_equal(info.memory_path, "");
+			assert_string_equal(info.memory_note, HEAP ": Bad address");
+		}
+}
+
+ON_CAPTURE static void left_the_choice_a_usb_camera_has_its_own_memory(void **state)
+{
+	struct camera_info info = memory_of(
+		(struct fake){.imports = BUFFERS, .bus = "usb-0000:00:14.0-1"}, CAMERA_MEMORY_AUTO);
+
+	(void)state;
+	assert_string_equal(info.memory, "mmap");
+	assert_string_equal(info.memory_note, "");
 }
 
 ON_CAPTURE static void events_without_end_are_left_alone(void **state)
@@ -446,6 +540,9 @@ int main(void)
 		cmocka_unit_test(frames_of_an_impossible_size_go_back_and_are_counted),
 		cmocka_unit_test(format_that_changes_in_silence_is_noticed),
 		cmocka_unit_test(buffers_of_different_lengths_are_copied_whole),
+		cmocka_unit_test(heap_serves_a_driver_that_takes_it),
+		cmocka_unit_test(driver_that_takes_not_every_buffer_has_its_own),
+		cmocka_unit_test(left_the_choice_a_usb_camera_has_its_own_memory),
 		cmocka_unit_test(events_without_end_are_left_alone),
 		cmocka_unit_test(inputs_and_standards_without_end_are_cut_off),
 		cmocka_unit_test(control_out_of_range_is_no_missing_signal),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run a command in a QEMU guest with Debian's stock kernel and this machine's own root.
 
-    rig.py [--timeout SECONDS] [--] COMMAND...
+    rig.py [--timeout SECONDS] [--device DEVICE]... [--] COMMAND...
 
 The guest sees this machine's files read-only, forgets what it changes, has no network but
 loopback, and shares one folder with us as /out. What the command prints, TAP for meson, is printed
@@ -70,12 +70,14 @@ def write_script(out, directory, command):
         f'cd {shlex.quote(os.getcwd())} && exec {shlex.join(command)}\n')
 
 
-def boot(directory, out, seconds):
+def boot(directory, out, seconds, devices):
     """Run the guest until it ends; True if it did so by itself."""
     command = ['qemu-system-x86_64', *accelerator(directory),
                '-kernel', str(directory / 'vmlinux'), '-initrd', str(directory / 'initrd'),
                '-append', 'console=ttyS0 quiet panic=-1 mitigations=off',
                '-serial', f'file:{out}/console', '-serial', 'stdio']
+    for device in devices:
+        command += ['-device', device]
     for tag, options in (('host', 'path=/,readonly=on,multidevs=remap'), ('out', f'path={out}')):
         command += ['-fsdev', f'local,id={tag},security_model=none,{options}',
                     '-device', f'virtio-9p-pci,fsdev={tag},mount_tag={tag}']
@@ -92,6 +94,7 @@ def boot(directory, out, seconds):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument('--timeout', type=float, default=300)
+    parser.add_argument('--device', action='append', default=[], help="as QEMU's -device")
     parser.add_argument('command', nargs='+')
     args = parser.parse_args()
     try:
@@ -103,7 +106,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='fanlight-vm-') as name:
         out = Path(name)
         write_script(out, directory, args.command)
-        ended = boot(directory, out, args.timeout)
+        ended = boot(directory, out, args.timeout, args.device)
         try:
             return int((out / 'status').read_text())
         except (OSError, ValueError):
