@@ -46,7 +46,8 @@ def compile_text(arguments, text=None):
     packages = subprocess.run(["pkg-config", "--cflags", *libraries], text=True, check=True,
                               stdout=subprocess.PIPE).stdout.split()
     command = [*CLANG, "-std=gnu11", "-fsyntax-only", "-D_GNU_SOURCE", "-DH2O_USE_LIBUV=0",
-               '-DFANLIGHT_VERSION="0"', "-DHAVE_SYSTEMD=0", "-Wthread-safety",
+               '-DFANLIGHT_VERSION="0"', "-DHAVE_SYSTEMD=0", "-DHAVE_SDT=0",
+               "-Wthread-safety",
                "-Werror=thread-safety", f"-I{ROOT}/include", f"-I{ROOT}/src",
                f"-I{VIEWER_HEADER.parent}", *packages, *arguments]
     run = subprocess.run(command, input=text, text=True, stdout=subprocess.PIPE,

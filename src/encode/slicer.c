@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/trace.h"
 #include "encode/choice.h"
 
 /* Two slices of half as many take as long as one: waking a helper costs what they save. */
@@ -44,8 +45,10 @@ ON_ENCODE static void encode_slice(void *context, unsigned slice)
 {
 	struct slicer *slicer = context;
 
+	TRACE(slice_begin, slicer->frame->captured_ns, slice);
 	slicer->errors[slice] = jpeg_encode_slice(slicer->encoders[slice], slicer->frame,
 		&slicer->cut, slice, &slicer->packet->pieces[slice]);
+	TRACE(slice_end, slicer->frame->captured_ns, slice);
 	if (!slicer->errors[slice])
 		packet_piece_ready(slicer->packet, slice);
 }

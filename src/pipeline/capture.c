@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/trace.h"
 #include "camera/formats.h"
 #include "pipeline/inside.h"
 
@@ -121,6 +122,7 @@ ON_CAPTURE static int capture_frame(struct pipeline *p)
 		publish_status(p, "");
 		log_online(p);
 	}
+	TRACE(captured, slot->captured_ns, slot->sequence, slot->dequeued_ns);
 	slot = exchange_publish(&p->frames);
 	/* What nobody wants is not taken, and not lost. */
 	if (exchange_has_replaced(&p->frames) && demand_exists(&p->demand))

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/trace.h"
 #include "camera/dmabuf.h"
 #include "encode/passthrough.h"
 #include "pipeline/inside.h"
@@ -59,6 +60,7 @@ ON_ENCODE static int encode_frame(
 		err = slicer_encode(p->slicer, frame, packet);
 	dmabuf_end_read(frame, &p->stats.dmabuf_syncs);
 	packet->encode_end_ns = clock_now_ns();
+	TRACE(encode_end, frame->captured_ns);
 
 count:
 	count_encoded(p, packet, err);
@@ -97,6 +99,7 @@ ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame 
 	packet->captured_ns = frame->captured_ns;
 	packet->dequeued_ns = frame->dequeued_ns;
 	packet->encode_begin_ns = clock_now_ns();
+	TRACE(encode_begin, frame->captured_ns);
 	if (piecemeal) {
 		packet->exchange = &p->packets;
 		publish_packet(p, packet);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/trace.h"
 
 #define DELIMITER   "--" PART_BOUNDARY "\r\n"
 #define EARLY_BLOCK "Content-Type: image/jpeg\r\n\r\n"
@@ -25,6 +26,7 @@ struct part *part_create(struct packet *packet, uint64_t serial)
 void part_complete(struct part *part)
 {
 	part->published_ns = clock_now_ns();
+	TRACE(published, part->packet->captured_ns);
 	part->header_bytes = (size_t)snprintf(part->header, sizeof part->header,
 		"Content-Type: image/jpeg\r\nContent-Length: %zu\r\nX-Timestamp: %s\r\n\r\n",
 		part->packet->length_bytes, part->timestamp);

@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/trace.h"
+
 /*
  * The kernel has no event for a window that opens. This is short against a frame's interval, so
  * that a reader who nearly keeps up gets all that it can take; gates are shut for slow ones only.
@@ -155,6 +157,7 @@ ON_SERVER static void note_sent(struct stream *stream)
 	const struct part *part = stream->part;
 	uint64_t captured_ns = part->packet->captured_ns, now_ns = clock_now_ns();
 
+	TRACE(send_end, captured_ns, stream->id);
 	stream->frames++;
 	stream->age_ns = now_ns - captured_ns;
 	stream->traffic->frames++;
@@ -208,6 +211,7 @@ ON_SERVER static void begin_part(struct stream *stream)
 	stream->part = part_ref(part);
 	stream->part_done = 0;
 	note_send(stream->feed, part);
+	TRACE(send_begin, part->packet->captured_ns, stream->id);
 }
 
 /* Send what there is to send; the stream is idle. */
