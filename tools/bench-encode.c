@@ -8,6 +8,7 @@
  * idle: time from begin to end when a frame is whole, in a slice for each core, and as Fanlight
  *       chooses; whole frames are measured twice, to tell what a difference means.
  * busy: the same while every core has another process to run as well.
+ * order: CPU time of one thread when the frame is turned or scaled as it is read.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -33,7 +34,7 @@
 
 #define QUALITY     80
 #define ROUNDS_MOST 10000
-#define WAYS_MOST   6
+#define WAYS_MOST   7
 #define BUSY_MOST   64
 
 /* Between two frames, as cameras leave one: long enough for cores to fall asleep. */
@@ -72,6 +73,8 @@ struct way {
 	enum jpeg_chroma chroma;
 	enum frame_encoding encoding;
 	enum frame_range range;
+	struct frame_order order;
+	unsigned divisor; /* of the size; 0 leaves it */
 };
 
 /* ---- pictures ---- */
@@ -278,6 +281,11 @@ ON_ENCODE static int encode_ours(struct bench *bench, const struct way *way)
 {
 	bench->frame.encoding = way->encoding;
 	bench->frame.range = way->range;
+	bench->frame.order = way->order;
+	if (way->divisor) {
+		bench->frame.order.width = bench->frame.width / way->divisor;
+		bench->frame.order.height = bench->frame.height / way->divisor;
+	}
 	return jpeg_encode(bench->encoders[way->chroma], &bench->frame, &bench->packet);
 }
 
@@ -311,6 +319,16 @@ static const struct way cpu_ways[] = {
 	{"scanlines", encode_scanlines},
 };
 
+static const struct way order_ways[] = {
+	{"as it lies", encode_ours},
+	{"180", encode_ours, .order = {.mirrored = true, .flipped = true}},
+	{"90", encode_ours, .order = {.flipped = true, .transposed = true}},
+	{"270", encode_ours, .order = {.mirrored = true, .transposed = true}},
+	{"1/2", encode_ours, .divisor = 2},
+	{"1/4", encode_ours, .divisor = 4},
+	{"1/8", encode_ours, .divisor = 8},
+};
+
 static const struct way cut_ways[] = {
 	{"whole", encode_whole},
 	{"whole again", encode_whole},
@@ -333,6 +351,8 @@ static const struct part {
 		CLOCK_MONOTONIC, .cut = true},
 	{"busy", "Begin to end, cores busy", cut_ways, sizeof cut_ways / sizeof *cut_ways,
 		CLOCK_MONOTONIC, .cut = true, .busy = true},
+	{"order", "CPU time by order", order_ways, sizeof order_ways / sizeof *order_ways,
+		CLOCK_THREAD_CPUTIME_ID},
 };
 #define N_PARTS (sizeof parts / sizeof parts[0])
 
@@ -605,7 +625,8 @@ static int write_report(const char *path, unsigned rounds, json_t *rows)
 
 static int usage(int status)
 {
-	fprintf(stderr, "usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy]\n",
+	fprintf(stderr,
+		"usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy] [order]\n",
 		ROUNDS_MOST);
 	return status;
 }

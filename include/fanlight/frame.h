@@ -8,6 +8,7 @@
 #ifndef FANLIGHT_FRAME_H
 #define FANLIGHT_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,17 @@ struct frame_plane {
 	int dmabuf_fd;         /* -1 where the memory has none; belongs to the camera */
 };
 
+/*
+ * How a picture is read, which costs no pass over it: mirrored, then upside down, then with its
+ * columns as rows, then scaled down to a size. All zero is as it lies.
+ */
+struct frame_order {
+	bool mirrored;          /* each row from its right end */
+	bool flipped;           /* the last row first */
+	bool transposed;        /* the left column is shown as the first row */
+	uint32_t width, height; /* pixels shown, no more than are read; 0 for all */
+};
+
 struct frame {
 	uint32_t fourcc;        /* a V4L2_PIX_FMT_*; 0 marks an empty frame */
 	uint32_t width, height; /* pixels */
@@ -47,11 +59,27 @@ struct frame {
 	uint32_t payload_bytes; /* of a compressed picture, in planes[0] */
 	enum frame_encoding encoding;
 	enum frame_range range;
+	struct frame_order order;
 
 	uint32_t sequence;    /* as the camera counts, gaps are frames that it lost */
 	uint64_t captured_ns; /* CLOCK_MONOTONIC, when the camera took it */
 	uint64_t dequeued_ns; /* CLOCK_MONOTONIC, when Fanlight got it */
 	uint32_t loan;        /* the camera's own mark of the buffer; untouched by others */
 };
+
+/* Width and height of the picture that is shown, pixels. */
+static inline uint32_t frame_shown_width(const struct frame *frame)
+{
+	if (frame->order.width)
+		return frame->order.width;
+	return frame->order.transposed ? frame->height : frame->width;
+}
+
+static inline uint32_t frame_shown_height(const struct frame *frame)
+{
+	if (frame->order.height)
+		return frame->order.height;
+	return frame->order.transposed ? frame->width : frame->height;
+}
 
 #endif

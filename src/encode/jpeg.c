@@ -12,6 +12,7 @@
 
 #include "encode/colour.h"
 #include "encode/rows.h"
+#include "encode/view.h"
 
 /* The most rows that an MCU row takes. */
 #define LUMA_ROWS    (2 * DCTSIZE)
@@ -36,11 +37,12 @@ struct jpeg_encoder {
 	size_t last_bytes; /* of the last slice: a good guess for the next */
 
 	/* What the rest is set up for; format is NULL when it is not. */
-	const struct rows_format *format;
-	uint32_t width, height;
-	enum frame_encoding encoding;
-	enum frame_range range;
+	const struct pixel_format *format;
+	struct frame like;
+	bool raw;               /* rows are split here, else by libjpeg */
+	uint32_t width, height; /* shown */
 
+	struct view view;
 	struct colour colour;
 	uint8_t *memory;
 	size_t stride_bytes; /* of every row in memory */
@@ -138,18 +140,27 @@ void jpeg_encoder_destroy(struct jpeg_encoder *encoder)
 	if (!encoder)
 		return;
 	jpeg_destroy_compress(&encoder->compressor);
+	view_finish(&encoder->view);
 	free(encoder->memory);
 	free(encoder);
 }
 
-ANY_THREAD static bool has_chroma(const struct rows_format *format)
+ANY_THREAD static bool has_chroma(const struct pixel_format *format)
 {
-	return format->layout != ROWS_GREY && format->layout != ROWS_RGB;
+	return format->layout != PIXELS_GREY;
 }
 
-/* libjpeg's name for what a format holds. */
-ANY_THREAD static J_COLOR_SPACE colour_space_of(const struct rows_format *format)
+/* RGB in its own order is left to libjpeg, mirrored or not. */
+ANY_THREAD static bool is_raw(const struct pixel_format *format, const struct frame *frame)
 {
+	return format->layout != PIXELS_RGB || view_is_resampled(frame);
+}
+
+/* libjpeg's name for what it is given: rows that are split, or RGB as it lies. */
+ANY_THREAD static J_COLOR_SPACE colour_space_of(const struct pixel_format *format, bool raw)
+{
+	if (raw)
+		return has_chroma(format) ? JCS_YCbCr : JCS_GRAYSCALE;
 	switch (format->fourcc) {
 	case V4L2_PIX_FMT_RGB24:
 		return JCS_EXT_RGB;
@@ -158,28 +169,27 @@ ANY_THREAD static J_COLOR_SPACE colour_space_of(const struct rows_format *format
 	case V4L2_PIX_FMT_XBGR32:
 	case V4L2_PIX_FMT_ABGR32:
 		return JCS_EXT_BGRX;
-	case V4L2_PIX_FMT_XRGB32:
-		return JCS_EXT_XRGB;
 	default:
-		return format->layout == ROWS_GREY ? JCS_GRAYSCALE : JCS_YCbCr;
+		return JCS_EXT_XRGB;
 	}
 }
 
-/* Luma columns and rows of an MCU. */
-ANY_THREAD static uint32_t mcu_width(
-	const struct jpeg_config *config, const struct rows_format *format)
+/* Luma columns and rows of an MCU; what is resampled has 4:2:0. */
+ANY_THREAD static uint32_t mcu_width(const struct jpeg_config *config,
+	const struct pixel_format *format, const struct frame *frame)
 {
-	bool full = format->layout == ROWS_GREY ||
-		    (config->chroma == JPEG_CHROMA_SOURCE && format->layout == ROWS_RGB);
+	bool full = !has_chroma(format) ||
+		    (config->chroma == JPEG_CHROMA_SOURCE && !is_raw(format, frame));
 
 	return full ? DCTSIZE : 2 * DCTSIZE;
 }
 
-ANY_THREAD static uint32_t mcu_height(
-	const struct jpeg_config *config, const struct rows_format *format)
+ANY_THREAD static uint32_t mcu_height(const struct jpeg_config *config,
+	const struct pixel_format *format, const struct frame *frame)
 {
-	bool full = format->layout == ROWS_GREY ||
-		    (config->chroma != JPEG_CHROMA_420 && !format->chroma_420);
+	bool full = !has_chroma(format) ||
+		    (config->chroma != JPEG_CHROMA_420 && !format->chroma_420 &&
+			    !view_is_resampled(frame));
 
 	return full ? DCTSIZE : 2 * DCTSIZE;
 }
@@ -205,41 +215,61 @@ ON_ENCODE static int set_up_rows(struct jpeg_encoder *encoder)
 	return 0;
 }
 
+/* Whether frames differ in nothing but their pixels and when they came. */
+ANY_THREAD static bool are_alike(const struct frame *a, const struct frame *b)
+{
+	return a->fourcc == b->fourcc && a->width == b->width && a->height == b->height &&
+	       a->encoding == b->encoding && a->range == b->range &&
+	       a->order.mirrored == b->order.mirrored && a->order.flipped == b->order.flipped &&
+	       a->order.transposed == b->order.transposed && a->order.width == b->order.width &&
+	       a->order.height == b->order.height;
+}
+
+/* RGB and grey have a range but no matrix; chroma that is made of RGB has the range of that. */
+ON_ENCODE static void set_up_colour(
+	struct colour *colour, const struct pixel_format *format, const struct frame *frame)
+{
+	bool matrix = has_chroma(format) && format->layout != PIXELS_RGB;
+
+	colour_init(colour, matrix ? frame->encoding : FRAME_BT601, frame->range);
+	if (format->layout == PIXELS_RGB)
+		colour->cb_from_cb = colour->cr_from_cr = (int16_t)(colour->y_from_y / 2);
+}
+
 /* Everything that stays the same while the camera sends the same kind of frame. */
 ON_ENCODE static int set_up(
-	struct jpeg_encoder *encoder, const struct rows_format *format, const struct frame *frame)
+	struct jpeg_encoder *encoder, const struct pixel_format *format, const struct frame *frame)
 {
 	struct jpeg_compress_struct *compressor = &encoder->compressor;
-	bool raw = format->layout != ROWS_RGB;
+	const struct jpeg_config *config = &encoder->config;
 	int err;
 
-	if (encoder->format == format && encoder->width == frame->width &&
-		encoder->height == frame->height && encoder->encoding == frame->encoding &&
-		encoder->range == frame->range)
+	if (encoder->format && are_alike(&encoder->like, frame))
 		return 0;
 	encoder->format = NULL;
-	encoder->width = frame->width;
-	encoder->height = frame->height;
-	encoder->encoding = frame->encoding;
-	encoder->range = frame->range;
+	encoder->like = *frame;
+	encoder->raw = is_raw(format, frame);
+	encoder->width = frame_shown_width(frame);
+	encoder->height = frame_shown_height(frame);
 	encoder->last_bytes = 0;
 	err = set_up_rows(encoder);
+	if (!err)
+		err = view_set_up(&encoder->view, format, frame);
 	if (err < 0)
 		return err;
-	/* RGB and grey have a range but no matrix. */
-	colour_init(
-		&encoder->colour, has_chroma(format) ? frame->encoding : FRAME_BT601, frame->range);
+	set_up_colour(&encoder->colour, format, frame);
 
-	compressor->image_width = frame->width;
-	compressor->in_color_space = colour_space_of(format);
-	compressor->input_components = raw ? (has_chroma(format) ? 3 : 1) : format->bytes_per_pixel;
+	compressor->image_width = encoder->width;
+	compressor->in_color_space = colour_space_of(format, encoder->raw);
+	compressor->input_components = !encoder->raw        ? format->bytes_per_pixel
+				       : has_chroma(format) ? 3
+							    : 1;
 	jpeg_set_defaults(compressor);
-	jpeg_set_quality(compressor, encoder->config.quality, TRUE);
-	compressor->raw_data_in = raw;
+	jpeg_set_quality(compressor, config->quality, TRUE);
+	compressor->raw_data_in = encoder->raw;
 	/* The chroma's are 1. */
-	compressor->comp_info[0].h_samp_factor = (int)mcu_width(&encoder->config, format) / DCTSIZE;
-	compressor->comp_info[0].v_samp_factor = (int)mcu_height(&encoder->config, format) /
-						 DCTSIZE;
+	compressor->comp_info[0].h_samp_factor = (int)mcu_width(config, format, frame) / DCTSIZE;
+	compressor->comp_info[0].v_samp_factor = (int)mcu_height(config, format, frame) / DCTSIZE;
 	encoder->format = format;
 	return 0;
 }
@@ -259,14 +289,14 @@ ON_ENCODE static void read_group(struct jpeg_encoder *encoder, const struct fram
 	uint32_t row, uint32_t n, const struct rows_group *group)
 {
 	const struct colour *colour = &encoder->colour;
-	size_t pairs = ((size_t)frame->width + 1) / 2;
+	size_t pairs = ((size_t)encoder->width + 1) / 2;
 	bool chroma = has_chroma(encoder->format);
 
-	rows_read(encoder->format, frame, row, n, group);
+	view_read(&encoder->view, frame, row, n, group);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!colour->identity)
 			colour_convert_luma(colour, group->y[i], group->cb, group->cr, pairs);
-		pad_row(group->y[i], frame->width, chroma ? 16 : 8);
+		pad_row(group->y[i], encoder->width, chroma ? 16 : 8);
 	}
 	if (!chroma)
 		return;
@@ -320,6 +350,21 @@ ON_ENCODE static void compress_rows(
 	}
 }
 
+/* Row i of what is shown of an RGB frame that is not resampled; reversed into memory if need be. */
+ON_ENCODE static JSAMPROW find_rgb_row(
+	struct jpeg_encoder *encoder, const struct frame *frame, uint32_t i)
+{
+	uint32_t row = frame->order.flipped ? frame->height - 1 - i : i, width = frame->width;
+	size_t bytes = encoder->format->bytes_per_pixel;
+	const uint8_t *source = frame->planes[0].data + (size_t)row * frame->planes[0].stride_bytes;
+
+	if (!frame->order.mirrored)
+		return (JSAMPROW)source;
+	for (size_t x = 0; x < width; x++)
+		memcpy(encoder->memory + x * bytes, source + (width - 1 - x) * bytes, bytes);
+	return encoder->memory;
+}
+
 /* libjpeg converts RGB itself, and fast; it needs help only with a limited range. */
 ON_ENCODE static void compress_rgb(
 	struct jpeg_encoder *encoder, const struct frame *frame, uint32_t first, uint32_t end)
@@ -327,12 +372,10 @@ ON_ENCODE static void compress_rgb(
 	size_t row_bytes = (size_t)frame->width * encoder->format->bytes_per_pixel;
 
 	for (uint32_t i = first; i < end; i++) {
-		const uint8_t *source = frame->planes[0].data +
-					(size_t)i * frame->planes[0].stride_bytes;
-		JSAMPROW row = (JSAMPROW)source;
+		JSAMPROW row = find_rgb_row(encoder, frame, i);
 
 		if (!encoder->colour.identity) {
-			row = memcpy(encoder->memory, source, row_bytes);
+			row = memmove(encoder->memory, row, row_bytes);
 			colour_expand(&encoder->colour, row, row_bytes);
 		}
 		(void)jpeg_write_scanlines(&encoder->compressor, &row, 1); /* it, or it fails */
@@ -344,22 +387,21 @@ ON_ENCODE static void compress_rgb(
 void jpeg_cut(const struct jpeg_config *config, const struct frame *frame, unsigned n_wanted,
 	struct jpeg_cut *ret_cut)
 {
-	const struct rows_format *format = rows_find_format(frame->fourcc);
+	const struct pixel_format *format = pixel_format_find(frame->fourcc);
+	uint64_t width = frame_shown_width(frame), height = frame_shown_height(frame);
 	uint64_t columns, rows, slice_rows;
 
-	*ret_cut = (struct jpeg_cut){.n_slices = 1, .slice_rows = frame->height};
-	if (!format || !frame->height)
+	*ret_cut = (struct jpeg_cut){.n_slices = 1, .slice_rows = (uint32_t)height};
+	if (!format || !height)
 		return;
 	/* In MCUs. */
-	columns = ((uint64_t)frame->width + mcu_width(config, format) - 1) /
-		  mcu_width(config, format);
-	rows = ((uint64_t)frame->height + mcu_height(config, format) - 1) /
-	       mcu_height(config, format);
+	columns = (width + mcu_width(config, format, frame) - 1) / mcu_width(config, format, frame);
+	rows = (height + mcu_height(config, format, frame) - 1) / mcu_height(config, format, frame);
 	slice_rows = (rows + n_wanted - 1) / n_wanted;
 	if (slice_rows == rows || columns * slice_rows > RESTART_INTERVAL_MOST)
 		return;
 	ret_cut->n_slices = (unsigned)((rows + slice_rows - 1) / slice_rows);
-	ret_cut->slice_rows = (uint32_t)slice_rows * mcu_height(config, format);
+	ret_cut->slice_rows = (uint32_t)slice_rows * mcu_height(config, format, frame);
 	ret_cut->restart_interval = (uint32_t)(columns * slice_rows);
 }
 
@@ -383,16 +425,16 @@ ON_ENCODE static uint8_t *find_segment(uint8_t *jpeg, enum marker marker)
  * libjpeg made a picture of the slice; make it a piece of the frame's. The first slice keeps its
  * header, the others have a restart marker in its place, the last one keeps its EOI.
  */
-ON_ENCODE static void trim_piece(struct packet_piece *piece, const struct frame *frame,
-	const struct jpeg_cut *cut, unsigned slice)
+ON_ENCODE static void trim_piece(
+	struct packet_piece *piece, uint32_t height, const struct jpeg_cut *cut, unsigned slice)
 {
 	uint8_t *begin = piece->memory, *end = begin + piece->length_bytes;
 
 	if (!slice) {
 		uint8_t *sof = find_segment(begin, SOF0);
 
-		sof[5] = (uint8_t)(frame->height >> 8);
-		sof[6] = (uint8_t)frame->height;
+		sof[5] = (uint8_t)(height >> 8);
+		sof[6] = (uint8_t)height;
 	} else {
 		uint8_t *sos = find_segment(begin, SOS);
 
@@ -418,13 +460,14 @@ ON_ENCODE static size_t likely_bytes(const struct jpeg_encoder *encoder, uint32_
 int jpeg_encode_slice(struct jpeg_encoder *encoder, const struct frame *frame,
 	const struct jpeg_cut *cut, unsigned slice, struct packet_piece *piece)
 {
-	const struct rows_format *format = rows_find_format(frame->fourcc);
+	const struct pixel_format *format = pixel_format_find(frame->fourcc);
 	uint32_t first = slice * cut->slice_rows;
-	uint32_t end = slice + 1 < cut->n_slices ? first + cut->slice_rows : frame->height;
+	uint32_t height = frame_shown_height(frame);
+	uint32_t end = slice + 1 < cut->n_slices ? first + cut->slice_rows : height;
 	int err;
 
 	if (!format || frame->width > JPEG_MAX_DIMENSION || frame->height > JPEG_MAX_DIMENSION ||
-		!rows_fit(format, frame))
+		!pixels_fit(format, frame))
 		return -EINVAL;
 
 	encoder->piece = piece;
@@ -445,14 +488,15 @@ int jpeg_encode_slice(struct jpeg_encoder *encoder, const struct frame *frame,
 	/* So the header says; a slice is just as long and has no marker within. */
 	encoder->compressor.restart_interval = cut->restart_interval;
 	jpeg_start_compress(&encoder->compressor, TRUE);
-	if (format->layout == ROWS_RGB)
-		compress_rgb(encoder, frame, first, end);
-	else
+	view_begin(&encoder->view);
+	if (encoder->raw)
 		compress_rows(encoder, frame, first, end);
+	else
+		compress_rgb(encoder, frame, first, end);
 	jpeg_finish_compress(&encoder->compressor);
 
 	encoder->last_bytes = piece->length_bytes;
-	trim_piece(piece, frame, cut, slice);
+	trim_piece(piece, height, cut, slice);
 	return 0;
 }
 
@@ -466,7 +510,7 @@ int jpeg_encode(struct jpeg_encoder *encoder, const struct frame *frame, struct 
 	if (err < 0)
 		return err;
 	packet_compose(packet, 1);
-	packet->width = frame->width;
-	packet->height = frame->height;
+	packet->width = encoder->width;
+	packet->height = encoder->height;
 	return 0;
 }

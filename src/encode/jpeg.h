@@ -1,9 +1,10 @@
 /*
  * Raw frames to baseline JPEG (JFIF), by libjpeg-turbo's raw-data API.
  *
- * Pixels are read once, an MCU row at a time, straight from the frame's memory into planes that
- * stay in L1: split, averaged to 4:2:0 where asked, brought to full-range BT.601 as JFIF means it,
- * then handed to the compressor. The compressor, its tables and the planes are kept between frames.
+ * Pixels are read once, in the order that the frame asks for (view.h), an MCU row at a time,
+ * straight from the frame's memory into planes that stay in L1: split, averaged to 4:2:0 where
+ * asked, brought to full-range BT.601 as JFIF means it, then handed to the compressor. The
+ * compressor, its tables and the planes are kept between frames.
  *
  * A frame may be cut into slices, restart intervals of whole MCU rows that encoders of the same
  * configuration make independently, on any threads. Their pieces in order are the picture, byte for
@@ -53,7 +54,7 @@ ANY_THREAD void jpeg_cut(const struct jpeg_config *config, const struct frame *f
 /*
  * Encode one slice of a frame into a piece: data and length_bytes. Slices of one frame may be
  * encoded at the same time by an encoder each. The caller stands for CPU access to the frame.
- * Returns 0, -EINVAL (a format or size it cannot take), -ENOMEM, or -EIO (libjpeg refused; the
+ * Returns 0, -EINVAL (a format, size or order it cannot take), -ENOMEM, or -EIO (libjpeg refused; the
  * encoder is ready for the next frame all the same).
  */
 ON_ENCODE int jpeg_encode_slice(struct jpeg_encoder *encoder, const struct frame *frame,

@@ -45,6 +45,19 @@ static void narrow(uint8_t *restrict out, const uint8_t *restrict words, size_t 
 	}
 }
 
+static void reverse(uint8_t *restrict out, const uint8_t *restrict in, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = in[n - 1 - i];
+}
+
+static void accumulate(
+	uint16_t *restrict sums, const uint8_t *restrict samples, size_t n, uint16_t times)
+{
+	for (size_t i = 0; i < n; i++)
+		sums[i] = (uint16_t)(sums[i] + samples[i] * times);
+}
+
 /* ---- colour ---- */
 
 static inline int16_t multiply_high(int16_t a, int16_t b)
@@ -124,6 +137,8 @@ const struct kernels LOOPS = {
 	.deinterleave = deinterleave,
 	.average = average,
 	.narrow = narrow,
+	.reverse = reverse,
+	.accumulate = accumulate,
 	.expand_luma = expand_luma,
 	.expand_chroma = expand_chroma,
 	.convert_luma = convert_luma,

@@ -6,80 +6,7 @@
 
 #include <string.h>
 
-#include <linux/videodev2.h>
-
 #include "encode/kernels.h"
-
-static const struct rows_format formats[] = {
-	{V4L2_PIX_FMT_YUYV, ROWS_PACKED, .bytes_per_pixel = 2},
-	{V4L2_PIX_FMT_YVYU, ROWS_PACKED, .bytes_per_pixel = 2, .cr_first = true},
-	{V4L2_PIX_FMT_UYVY, ROWS_PACKED, .bytes_per_pixel = 2, .chroma_first = true},
-	{V4L2_PIX_FMT_VYUY, ROWS_PACKED, .bytes_per_pixel = 2, .chroma_first = true,
-		.cr_first = true},
-	{V4L2_PIX_FMT_NV12, ROWS_SEMI_PLANAR, .bytes_per_pixel = 1, .chroma_420 = true},
-	{V4L2_PIX_FMT_NV12M, ROWS_SEMI_PLANAR, .bytes_per_pixel = 1, .chroma_420 = true},
-	{V4L2_PIX_FMT_NV21, ROWS_SEMI_PLANAR, .bytes_per_pixel = 1, .chroma_420 = true,
-		.cr_first = true},
-	{V4L2_PIX_FMT_NV21M, ROWS_SEMI_PLANAR, .bytes_per_pixel = 1, .chroma_420 = true,
-		.cr_first = true},
-	{V4L2_PIX_FMT_NV16, ROWS_SEMI_PLANAR, .bytes_per_pixel = 1},
-	{V4L2_PIX_FMT_NV61, ROWS_SEMI_PLANAR, .bytes_per_pixel = 1, .cr_first = true},
-	{V4L2_PIX_FMT_YUV420, ROWS_PLANAR, .bytes_per_pixel = 1, .chroma_420 = true},
-	{V4L2_PIX_FMT_YUV420M, ROWS_PLANAR, .bytes_per_pixel = 1, .chroma_420 = true},
-	{V4L2_PIX_FMT_YVU420, ROWS_PLANAR, .bytes_per_pixel = 1, .chroma_420 = true,
-		.cr_first = true},
-	{V4L2_PIX_FMT_YUV422P, ROWS_PLANAR, .bytes_per_pixel = 1},
-	{V4L2_PIX_FMT_GREY, ROWS_GREY, .bytes_per_pixel = 1, .depth = 8},
-	{V4L2_PIX_FMT_Y10, ROWS_GREY, .bytes_per_pixel = 2, .depth = 10},
-	{V4L2_PIX_FMT_Y12, ROWS_GREY, .bytes_per_pixel = 2, .depth = 12},
-	{V4L2_PIX_FMT_Y16, ROWS_GREY, .bytes_per_pixel = 2, .depth = 16},
-	{V4L2_PIX_FMT_RGB24, ROWS_RGB, .bytes_per_pixel = 3},
-	{V4L2_PIX_FMT_BGR24, ROWS_RGB, .bytes_per_pixel = 3},
-	{V4L2_PIX_FMT_XBGR32, ROWS_RGB, .bytes_per_pixel = 4},
-	{V4L2_PIX_FMT_XRGB32, ROWS_RGB, .bytes_per_pixel = 4},
-	{V4L2_PIX_FMT_ABGR32, ROWS_RGB, .bytes_per_pixel = 4},
-};
-
-const struct rows_format *rows_find_format(uint32_t fourcc)
-{
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
-		if (formats[i].fourcc == fourcc)
-			return &formats[i];
-	return NULL;
-}
-
-static bool plane_fits(const struct frame *frame, uint32_t plane, uint64_t row_bytes, uint64_t rows)
-{
-	const struct frame_plane *p = &frame->planes[plane];
-
-	return plane < frame->n_planes && p->data && p->stride_bytes >= row_bytes &&
-	       p->size_bytes >= p->stride_bytes * (rows - 1) + row_bytes;
-}
-
-bool rows_fit(const struct rows_format *format, const struct frame *frame)
-{
-	uint64_t width = frame->width, height = frame->height;
-	uint64_t pairs = (width + 1) / 2;
-	uint64_t chroma_rows = format->chroma_420 ? (height + 1) / 2 : height;
-
-	if (!width || !height)
-		return false;
-	switch (format->layout) {
-	case ROWS_PACKED:
-		return plane_fits(frame, 0, pairs * 4, height);
-	case ROWS_SEMI_PLANAR:
-		return plane_fits(frame, 0, width, height) &&
-		       plane_fits(frame, 1, pairs * 2, chroma_rows);
-	case ROWS_PLANAR:
-		return plane_fits(frame, 0, width, height) &&
-		       plane_fits(frame, 1, pairs, chroma_rows) &&
-		       plane_fits(frame, 2, pairs, chroma_rows);
-	case ROWS_GREY:
-	case ROWS_RGB:
-		return plane_fits(frame, 0, width * format->bytes_per_pixel, height);
-	}
-	return false;
-}
 
 static const uint8_t *row_of(const struct frame *frame, uint32_t plane, uint32_t row)
 {
@@ -87,7 +14,7 @@ static const uint8_t *row_of(const struct frame *frame, uint32_t plane, uint32_t
 }
 
 /* Interleaved chroma to Cb and Cr. */
-static void split_chroma(const struct rows_format *format, const uint8_t *chroma, size_t n,
+static void split_chroma(const struct pixel_format *format, const uint8_t *chroma, size_t n,
 	const struct rows_group *group)
 {
 	if (format->cr_first)
@@ -96,7 +23,7 @@ static void split_chroma(const struct rows_format *format, const uint8_t *chroma
 		kernels_find(0)->deinterleave(group->cb, group->cr, chroma, n);
 }
 
-static void read_packed(const struct rows_format *format, const struct frame *frame, uint32_t row,
+static void read_packed(const struct pixel_format *format, const struct frame *frame, uint32_t row,
 	uint32_t n, const struct rows_group *group)
 {
 	const struct kernels *kernels = kernels_find(0);
@@ -126,11 +53,11 @@ static void copy_luma(
 		memcpy(group->y[i], row_of(frame, 0, row + i), frame->width);
 }
 
-static void read_semi_planar(const struct rows_format *format, const struct frame *frame,
+static void read_semi_planar(const struct pixel_format *format, const struct frame *frame,
 	uint32_t row, uint32_t n, const struct rows_group *group)
 {
 	size_t pairs = (frame->width + 1) / 2;
-	const uint8_t *chroma = row_of(frame, 1, format->chroma_420 ? row / 2 : row);
+	const uint8_t *chroma = row_of(frame, 1, format->chroma_420 ? (row + n - 1) / 2 : row);
 
 	copy_luma(frame, row, n, group);
 	if (n == 2 && !format->chroma_420) {
@@ -141,7 +68,7 @@ static void read_semi_planar(const struct rows_format *format, const struct fram
 	split_chroma(format, chroma, pairs, group);
 }
 
-static void read_planar(const struct rows_format *format, const struct frame *frame, uint32_t row,
+static void read_planar(const struct pixel_format *format, const struct frame *frame, uint32_t row,
 	uint32_t n, const struct rows_group *group)
 {
 	size_t pairs = (frame->width + 1) / 2;
@@ -151,7 +78,7 @@ static void read_planar(const struct rows_format *format, const struct frame *fr
 		uint8_t *out = (plane == 1) == format->cr_first ? group->cr : group->cb;
 
 		if (format->chroma_420)
-			memcpy(out, row_of(frame, plane, row / 2), pairs);
+			memcpy(out, row_of(frame, plane, (row + n - 1) / 2), pairs);
 		else if (n == 1)
 			memcpy(out, row_of(frame, plane, row), pairs);
 		else
@@ -160,20 +87,57 @@ static void read_planar(const struct rows_format *format, const struct frame *fr
 	}
 }
 
-void rows_read(const struct rows_format *format, const struct frame *frame, uint32_t row,
+/* Fixed point as libjpeg has it, of sums of n samples each. */
+static void convert_sums(const uint32_t sums[3], uint32_t n, uint8_t *ret_cb, uint8_t *ret_cr)
+{
+	int32_t red = (int32_t)sums[0], green = (int32_t)sums[1], blue = (int32_t)sums[2];
+	int32_t half = (int32_t)n * 32768, middle = (int32_t)n * 128 * 65536;
+
+	*ret_cb = (uint8_t)((32768 * blue - 11059 * red - 21709 * green + middle + half - 1) /
+			    ((int32_t)n * 65536));
+	*ret_cr = (uint8_t)((32768 * red - 27439 * green - 5329 * blue + middle + half - 1) /
+			    ((int32_t)n * 65536));
+}
+
+static void read_rgb(const struct pixel_format *format, const struct frame *frame, uint32_t row,
+	uint32_t n, const struct rows_group *group)
+{
+	for (uint32_t pair = 0; pair * 2 < frame->width; pair++) {
+		uint32_t columns = pair * 2 + 1 < frame->width ? 2 : 1;
+		uint32_t sums[3] = {0};
+
+		for (uint32_t i = 0; i < n * columns; i++) {
+			uint32_t x = pair * 2 + i % columns;
+			const uint8_t *pixel = row_of(frame, 0, row + i / columns) +
+					       (size_t)x * format->bytes_per_pixel;
+			uint32_t red = pixel[format->red], green = pixel[format->green],
+				 blue = pixel[format->blue];
+
+			group->y[i / columns][x] = (uint8_t)((19595 * red + 38470 * green +
+								     7471 * blue + 32768) >>
+							     16);
+			sums[0] += red;
+			sums[1] += green;
+			sums[2] += blue;
+		}
+		convert_sums(sums, n * columns, &group->cb[pair], &group->cr[pair]);
+	}
+}
+
+void rows_read(const struct pixel_format *format, const struct frame *frame, uint32_t row,
 	uint32_t n, const struct rows_group *group)
 {
 	switch (format->layout) {
-	case ROWS_PACKED:
+	case PIXELS_PACKED:
 		read_packed(format, frame, row, n, group);
 		break;
-	case ROWS_SEMI_PLANAR:
+	case PIXELS_SEMI_PLANAR:
 		read_semi_planar(format, frame, row, n, group);
 		break;
-	case ROWS_PLANAR:
+	case PIXELS_PLANAR:
 		read_planar(format, frame, row, n, group);
 		break;
-	case ROWS_GREY:
+	case PIXELS_GREY:
 		if (format->bytes_per_pixel == 1)
 			copy_luma(frame, row, n, group);
 		else
@@ -181,7 +145,8 @@ void rows_read(const struct rows_format *format, const struct frame *frame, uint
 				kernels_find(0)->narrow(group->y[i], row_of(frame, 0, row + i),
 					frame->width, format->depth);
 		break;
-	case ROWS_RGB:
+	case PIXELS_RGB:
+		read_rgb(format, frame, row, n, group);
 		break;
 	}
 }

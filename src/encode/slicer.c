@@ -112,15 +112,16 @@ int slicer_encode_in(
 		if (slicer->errors[i] < 0)
 			return slicer->errors[i];
 	packet_compose(packet, slicer->cut.n_slices);
-	packet->width = frame->width;
-	packet->height = frame->height;
+	packet->width = frame_shown_width(frame);
+	packet->height = frame_shown_height(frame);
 	return 0;
 }
 
 /* Into how many slices a frame may be cut, so many at most. */
 ON_ENCODE static unsigned limit_slices(const struct frame *frame, unsigned most)
 {
-	uint64_t n_slices = (uint64_t)frame->width * frame->height / SLICE_PIXELS_LEAST;
+	uint64_t n_slices = (uint64_t)frame_shown_width(frame) * frame_shown_height(frame) /
+			    SLICE_PIXELS_LEAST;
 
 	if (n_slices > most)
 		return most;
@@ -139,7 +140,8 @@ int slicer_encode_piecemeal(struct slicer *slicer, const struct frame *frame, st
 
 int slicer_encode(struct slicer *slicer, const struct frame *frame, struct packet *packet)
 {
-	uint64_t pixels = (uint64_t)frame->width * frame->height, begin_ns = clock_now_ns();
+	uint64_t pixels = (uint64_t)frame_shown_width(frame) * frame_shown_height(frame);
+	uint64_t begin_ns = clock_now_ns();
 	unsigned n_slices = limit_slices(frame, slicer->n_threads);
 	bool sliced;
 	int err;

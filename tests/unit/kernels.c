@@ -117,12 +117,47 @@ static void check_narrow(const struct kernels *kernels)
 	}
 }
 
+static void check_reverse(const struct kernels *kernels)
+{
+	uint8_t in[MOST + 1], out[MOST + 1];
+
+	for (size_t n = 0; n < MOST; n++) {
+		fill(in, sizeof in);
+		memset(out, GUARD, sizeof out);
+		kernels->reverse(out, in + n % 2, n);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(out[i], in[n % 2 + n - 1 - i]);
+		assert_int_equal(out[n], GUARD);
+	}
+}
+
+static void check_accumulate(const struct kernels *kernels)
+{
+	static const uint16_t times[] = {1, 2, 128, 255, 256};
+	uint8_t samples[MOST];
+	uint16_t sums[MOST + 1];
+
+	for (size_t n = 0; n < MOST; n++)
+		for (size_t t = 0; t < sizeof times / sizeof times[0]; t++) {
+			fill(samples, sizeof samples);
+			for (size_t i = 0; i <= n; i++)
+				sums[i] = (uint16_t)i;
+			samples[0] = 255;
+			kernels->accumulate(sums, samples, n, times[t]);
+			for (size_t i = 0; i < n; i++)
+				assert_int_equal(sums[i], i + samples[i] * times[t]);
+			assert_int_equal(sums[n], n);
+		}
+}
+
 static void every_set_takes_rows_apart_exactly(void **state)
 {
 	(void)state;
 	with_every_set(check_deinterleave);
 	with_every_set(check_average);
 	with_every_set(check_narrow);
+	with_every_set(check_reverse);
+	with_every_set(check_accumulate);
 }
 
 /* ---- colour ---- */

@@ -80,7 +80,7 @@ static void check_group(
 		.scratch = {memory[4], memory[5], memory[6]}};
 	const uint8_t *chroma[] = {group.cb, group.cr};
 
-	rows_read(rows_find_format(kind->fourcc), frame, row, n, &group);
+	rows_read(pixel_format_find(kind->fourcc), frame, row, n, &group);
 	for (uint32_t i = 0; i < n; i++)
 		for (size_t x = 0; x < frame->width; x++)
 			assert_int_equal(group.y[i][x], sample(0, x, row + i));
@@ -114,7 +114,7 @@ static void every_format_is_split_exactly(void **state)
 					.stride_bytes = STRIDE,
 					.size_bytes = STRIDE * HEIGHT};
 			set_samples(&kinds[k], planes, STRIDE, (width + 1) / 2, HEIGHT);
-			assert_true(rows_fit(rows_find_format(kinds[k].fourcc), &frame));
+			assert_true(pixels_fit(pixel_format_find(kinds[k].fourcc), &frame));
 			check_group(&kinds[k], &frame, 0, 2);
 			check_group(&kinds[k], &frame, 2, 2);
 			check_group(&kinds[k], &frame, 3, 1);
@@ -132,22 +132,22 @@ static void odd_packed_rows_need_their_last_pair(void **state)
 		.height = 1,
 		.n_planes = 1,
 		.planes[0] = {.data = data, .stride_bytes = 10, .size_bytes = 20}};
-	const struct rows_format *format = rows_find_format(frame.fourcc);
+	const struct pixel_format *format = pixel_format_find(frame.fourcc);
 
 	(void)state;
-	assert_false(rows_fit(format, &frame));
+	assert_false(pixels_fit(format, &frame));
 	frame.planes[0].stride_bytes = 12;
-	assert_true(rows_fit(format, &frame));
+	assert_true(pixels_fit(format, &frame));
 	frame.planes[0].size_bytes = 11;
-	assert_false(rows_fit(format, &frame));
+	assert_false(pixels_fit(format, &frame));
 }
 
 static void unknown_formats_are_not_found(void **state)
 {
 	(void)state;
-	assert_null(rows_find_format(0));
-	assert_null(rows_find_format(V4L2_PIX_FMT_MJPEG));
-	assert_null(rows_find_format(V4L2_PIX_FMT_SBGGR8));
+	assert_null(pixel_format_find(0));
+	assert_null(pixel_format_find(V4L2_PIX_FMT_MJPEG));
+	assert_null(pixel_format_find(V4L2_PIX_FMT_SBGGR8));
 }
 
 int main(void)

@@ -55,18 +55,18 @@ static void add_plane(struct frame *frame, size_t row_bytes, size_t rows)
 
 static struct frame make_frame(uint32_t fourcc, struct size size, enum frame_range range)
 {
-	const struct rows_format *format = rows_find_format(fourcc);
+	const struct pixel_format *format = pixel_format_find(fourcc);
 	struct frame frame = {
 		.fourcc = fourcc, .width = size.width, .height = size.height, .range = range};
 	size_t pairs = (size.width + 1) / 2;
 	size_t chroma_rows = format->chroma_420 ? (size.height + 1) / 2 : size.height;
 
 	add_plane(&frame,
-		format->layout == ROWS_PACKED ? pairs * 4 : size.width * format->bytes_per_pixel,
+		format->layout == PIXELS_PACKED ? pairs * 4 : size.width * format->bytes_per_pixel,
 		size.height);
-	if (format->layout == ROWS_SEMI_PLANAR)
+	if (format->layout == PIXELS_SEMI_PLANAR)
 		add_plane(&frame, pairs * 2, chroma_rows);
-	for (int i = 0; format->layout == ROWS_PLANAR && i < 2; i++)
+	for (int i = 0; format->layout == PIXELS_PLANAR && i < 2; i++)
 		add_plane(&frame, pairs, chroma_rows);
 	return frame;
 }
@@ -186,7 +186,7 @@ ON_ENCODE static void check(struct jpeg_encoder *encoder, enum jpeg_chroma chrom
 
 	jpeg_cut(&(struct jpeg_config){QUALITY, chroma}, frame, n, &cut);
 	assert_in_range(cut.n_slices, 1, n);
-	marks = (struct jpeg_cut){1, frame->height, cut.restart_interval};
+	marks = (struct jpeg_cut){1, frame_shown_height(frame), cut.restart_interval};
 	encode_slices(encoder, frame, &cut, &sliced);
 	encode_slices(encoder, frame, &marks, &marked);
 	assert_same_bytes(&sliced, marked.pieces[0].data, marked.length_bytes);
@@ -212,6 +212,34 @@ ON_ENCODE static void slices_are_libjpegs_own_restart_intervals(void **state)
 					check(encoder, chroma, &frame, n);
 				free_frame(&frame);
 			}
+		jpeg_encoder_destroy(encoder);
+	}
+}
+
+/* Each slice reads what it needs of a frame that is turned, mirrored or scaled. */
+ON_ENCODE static void slices_of_any_order_fit_together(void **state)
+{
+	static const uint32_t some[] = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_YUV422P,
+		V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_RGB24};
+
+	(void)state;
+	for (enum jpeg_chroma chroma = JPEG_CHROMA_420; chroma <= JPEG_CHROMA_SOURCE; chroma++) {
+		struct jpeg_encoder *encoder = make_encoder(chroma);
+
+		for (unsigned i = 0; i < 16 * sizeof some / sizeof some[0]; i++) {
+			struct frame frame = make_frame(
+				some[i / 16], (struct size){131, 257}, FRAME_LIMITED_RANGE);
+
+			frame.order = (struct frame_order){
+				.mirrored = i & 1, .flipped = i & 2, .transposed = i & 4};
+			if (i & 8) {
+				frame.order.width = 120;
+				frame.order.height = 99;
+			}
+			for (unsigned n = 2; n <= PACKET_PIECES_MOST; n += 3)
+				check(encoder, chroma, &frame, n);
+			free_frame(&frame);
+		}
 		jpeg_encoder_destroy(encoder);
 	}
 }
@@ -535,6 +563,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slices_are_libjpegs_own_restart_intervals),
+		cmocka_unit_test(slices_of_any_order_fit_together),
 		cmocka_unit_test(slices_are_what_a_plain_program_gets_from_libjpeg),
 		cmocka_unit_test(slices_are_whole_mcu_rows_of_equal_height),
 		cmocka_unit_test(threads_make_the_same_picture),
