@@ -32,6 +32,7 @@ int exchange_init(struct exchange *ex, void *slots, size_t slot_bytes)
 	ex->replaced = false;
 	atomic_init(&ex->middle, 1);
 	ex->reader_index = 2;
+	ex->kept_index = 3;
 	ex->returned_fd = -1;
 
 	ex->fresh_fd = fd_event();
@@ -100,6 +101,20 @@ bool exchange_take(struct exchange *ex, void **ret_slot)
 		*ret_slot = slot_at(ex, ex->reader_index);
 	if (old & RECALL)
 		fd_signal(ex->returned_fd);
+	return true;
+}
+
+bool exchange_take_keeping(struct exchange *ex, void **ret_slot)
+{
+	unsigned newer = ex->reader_index;
+
+	/* The older of the two is put down. */
+	ex->reader_index = ex->kept_index;
+	if (!exchange_take(ex, ret_slot)) {
+		ex->reader_index = newer;
+		return false;
+	}
+	ex->kept_index = newer;
 	return true;
 }
 

@@ -27,6 +27,9 @@
 
 #define EXCHANGE_SLOTS 3
 
+/* For a reader that keeps two: see exchange_take_keeping(). */
+#define EXCHANGE_SLOTS_KEEPING 4
+
 struct exchange {
 	/* both threads; constant after init */
 	unsigned char *slots;
@@ -38,10 +41,11 @@ struct exchange {
 	bool replaced;                     /* writer thread */
 	alignas(64) atomic_uint middle;    /* both: slot index and flags */
 	alignas(64) unsigned reader_index; /* reader thread */
+	unsigned kept_index;               /* reader thread, if it keeps two */
 };
 
 /*
- * Set up an exchange over EXCHANGE_SLOTS slots of slot_bytes each, which the caller provides,
+ * Set up an exchange over EXCHANGE_SLOTS slots (EXCHANGE_SLOTS_KEEPING) of slot_bytes each, which the caller provides,
  * zeroed, and keeps until exchange_finish().
  * Returns 0, or a negative errno when no eventfd can be had.
  */
@@ -71,6 +75,12 @@ ANY_THREAD void exchange_wake(struct exchange *ex);
  * be NULL.
  */
 ANY_THREAD bool exchange_take(struct exchange *ex, void **ret_slot);
+
+/*
+ * Reader that always takes so: the same, but what was taken before stays the reader's as well, until
+ * the take after this one. A recall has to be taken twice before all is back.
+ */
+ANY_THREAD bool exchange_take_keeping(struct exchange *ex, void **ret_slot);
 
 /* Reader: whether something newer than the last take lies ready; does not take it. */
 ANY_THREAD bool exchange_is_fresh(const struct exchange *ex);

@@ -38,17 +38,18 @@ ON_CAPTURE static void report_fault(struct pipeline *p, const char *reason)
 	publish_status(p, reason);
 }
 
-/* Give back what a slot carries, if anything. */
-ON_CAPTURE static int return_loan(struct pipeline *p, struct frame *frame)
+/* Give the camera back what has come home. Returns 0 or the first error; all are settled. */
+ON_CAPTURE static int return_loans(struct pipeline *p, const struct homecoming *home)
 {
-	int err = 0;
+	int first = 0;
 
-	if (frame->fourcc) {
-		err = camera_return(p->camera, frame);
+	for (unsigned i = 0; i < home->n; i++) {
+		int err = camera_return(p->camera, &home->frames[i]);
+
+		first = first < 0 ? first : err;
 		stat_add(&p->stats.on_loan, -1ull);
 	}
-	frame->fourcc = 0;
-	return err;
+	return first;
 }
 
 ON_CAPTURE static void log_online(const struct pipeline *p)
@@ -106,28 +107,29 @@ ON_CAPTURE static void explain_fault(
 /* Publish the newest frame. Returns 0, -EAGAIN (none), or how the camera has failed. */
 ON_CAPTURE static int capture_frame(struct pipeline *p)
 {
-	struct frame *slot = exchange_slot(&p->frames);
-	int err = camera_borrow(p->camera, slot);
+	struct homecoming home;
+	struct frame frame;
+	int err = camera_borrow(p->camera, &frame);
 
 	if (err < 0)
 		return err;
 	stat_add(&p->stats.on_loan, 1);
 	stat_add(&p->stats.captured, 1);
-	stat_set(&p->stats.last_captured_ns, slot->captured_ns);
-	histogram_record_span(&p->stats.capture_to_dequeue, slot->captured_ns, slot->dequeued_ns);
-	life_hear(&p->life, slot->dequeued_ns);
+	stat_set(&p->stats.last_captured_ns, frame.captured_ns);
+	histogram_record_span(&p->stats.capture_to_dequeue, frame.captured_ns, frame.dequeued_ns);
+	life_hear(&p->life, frame.dequeued_ns);
 
 	/* Opening proves little: a grabber without a signal opens, too. */
 	if (!p->now.online) {
 		publish_status(p, "");
 		log_online(p);
 	}
-	TRACE(captured, slot->captured_ns, slot->sequence, slot->dequeued_ns);
-	slot = exchange_publish(&p->frames);
+	TRACE(captured, frame.captured_ns, frame.sequence, frame.dequeued_ns);
+	lending_lend(&p->lending, &frame, &home);
 	/* What nobody wants is not taken, and not lost. */
 	if (exchange_has_replaced(&p->frames) && demand_exists(&p->demand))
 		stat_add(&p->stats.dropped_encoder_busy, 1);
-	return return_loan(p, slot);
+	return return_loans(p, &home);
 }
 
 /* No frame came. Returns 0 or, when the camera is to be closed, a negative errno. */
@@ -207,14 +209,10 @@ ON_CAPTURE static int capture_frames(struct pipeline *p)
 /* Have every loan back, wherever it is. The encode thread runs, so it answers. */
 ON_CAPTURE static void recall_loans(struct pipeline *p)
 {
-	struct frame *slot = exchange_slot(&p->frames);
+	struct homecoming home;
 
-	/* The camera may be gone; a return that fails is settled all the same. */
-	slot->fourcc = 0;
-	(void)return_loan(p, exchange_recall(&p->frames));
-	(void)fd_wait(p->frames.returned_fd, -1, UINT64_MAX);
-	fd_drain(p->frames.returned_fd);
-	(void)return_loan(p, exchange_collect(&p->frames));
+	lending_recall(&p->lending, &home);
+	(void)return_loans(p, &home); /* the camera may be gone */
 }
 
 /* Tell control where the camera is, or that it is not open. */

@@ -29,6 +29,7 @@
 #include "camera/desk.h"
 #include "encode/slicer.h"
 #include "exchange/controls.h"
+#include "exchange/lending.h"
 #include "exchange/packet.h"
 #include "pipeline/life.h"
 #include "pipeline/pipeline.h"
@@ -77,6 +78,7 @@ struct pipeline {
 
 	/* capture */
 	struct camera *camera;
+	struct lending lending; /* of its frames */
 	struct life life;
 	struct life search;         /* for a camera, while the pattern stands in for one */
 	struct camera_status now;   /* what was published last */

@@ -45,6 +45,7 @@ int pipeline_create(const struct camera_config *camera, const struct jpeg_config
 	memset(p, 0, sizeof *p);
 	p->config = camera;
 	p->asked = *camera;
+	p->lending = (struct lending){.readers = {&p->frames}, .n_readers = 1};
 	(void)strcpy(p->now.reason, "it is being opened");
 	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
 	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = -1;

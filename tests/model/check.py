@@ -1,4 +1,4 @@
-"""Check exchange.pml with spin, exhaustively, and that spin notices when the protocol is broken.
+"""Check a model with spin, exhaustively, and that spin notices when the protocol is broken.
 
 Usage: check.py SPIN CC MODEL; speaks TAP.
 """
@@ -11,7 +11,7 @@ import tempfile
 SAFETY = ["-DSAFETY", "-DNOCLAIM"]
 
 # A claim is searched for cycles with every thread fair, in a smaller model: it costs more.
-CHECKS = [
+EXCHANGE = [
     ("nothing_owned_twice_nothing_older_nothing_lost", None, ""),
     ("recall_is_answered", "recall_is_answered", ""),
     ("wanted_frame_is_taken", "wanted_frame_is_taken", ""),
@@ -23,6 +23,12 @@ CHECKS = [
     ("drain_after_take_starves_the_viewer", "wanted_frame_is_taken", "BREAK_DRAIN_LAST"),
     ("recall_without_signal_stays_unanswered", "recall_is_answered", "BREAK_RECALL_SKIPS"),
 ]
+LENDING = [
+    ("nothing_lent_is_filled_and_one_is_always_home", None, ""),
+    ("loan_too_few_is_noticed", None, "BREAK_TOO_FEW"),
+    ("going_home_with_the_first_is_noticed", None, "BREAK_FIRST_IS_HOME"),
+]
+CHECKS = {"exchange": EXCHANGE, "lending": LENDING}
 
 
 def verify(spin, cc, model, claim, broken):
@@ -45,9 +51,10 @@ def verify(spin, cc, model, claim, broken):
 def main():
     spin, *cc, model = sys.argv[1:]
     model = str(pathlib.Path(model).resolve())
+    checks = CHECKS[pathlib.Path(model).stem]
     failed = 0
-    print(f"1..{len(CHECKS)}")
-    for number, (name, claim, broken) in enumerate(CHECKS, 1):
+    print(f"1..{len(checks)}")
+    for number, (name, claim, broken) in enumerate(checks, 1):
         try:
             report = verify(spin, cc, model, claim, broken)
         except subprocess.CalledProcessError as error:
