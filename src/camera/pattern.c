@@ -1,11 +1,12 @@
 /*
  * The test picture: eight 75 % colour bars (white, yellow, cyan, green, magenta, red, blue, black)
- * from left to right, a white line that sweeps over them, and below them a clock and a frame
+ * from left to right, a white mark that sweeps along their foot, and below them a clock and a frame
  * counter; at the top left the machine-readable stamp of base/stamp.h.
  *
  * It must not disturb what it helps to measure: the still part is drawn once a buffer, at open. A
- * frame then costs the sweep's old and new place, the digits that changed, and the stamp. All is
- * filled rectangles, so a pixel format is no more than the order of components in memory.
+ * frame then costs the sweep's old and new place, the digits that changed, and the stamp, all of
+ * few rows: each is a page of memory that no cache holds any more. All is filled rectangles, so a
+ * pixel format is no more than the order of components in memory.
  */
 #include "camera/camera_ops.h"
 
@@ -56,6 +57,7 @@ struct pattern {
 	const struct format *format;
 	const char *const *units;
 	struct colour bars[BARS], black, white;
+	bool stamped;
 	uint32_t sweep_y, sweep_width;
 	uint32_t text_y, text_scale; /* text_y ends the bars; scale 0: too small for text */
 	int64_t utc_offset_ns;       /* of the local time, as it was at open */
@@ -276,7 +278,7 @@ ON_CAPTURE static void draw_stamp(
 {
 	uint8_t bits[STAMP_BYTES];
 
-	if (!p->sweep_y)
+	if (!p->stamped)
 		return;
 	stamp_write(captured_ns, bits);
 	for (uint32_t i = 0; i < STAMP_COLUMNS * STAMP_ROWS; i++) {
@@ -444,8 +446,7 @@ ON_CAPTURE static void plan_picture(struct pattern *p)
 	p->black = make_colour(info->encoding, 0, 0, 0);
 	p->white = make_colour(info->encoding, 1, 1, 1);
 
-	if (info->width >= STAMP_WIDTH && info->height >= STAMP_HEIGHT)
-		p->sweep_y = STAMP_HEIGHT;
+	p->stamped = info->width >= STAMP_WIDTH && info->height >= STAMP_HEIGHT;
 	p->sweep_width = info->width / 160 & ~1u;
 	if (p->sweep_width < 2)
 		p->sweep_width = 2;
@@ -459,6 +460,7 @@ ON_CAPTURE static void plan_picture(struct pattern *p)
 	p->text_y = (info->height - p->text_scale * text_height) & ~1u;
 	if (!p->text_scale)
 		p->text_y = info->height;
+	p->sweep_y = p->text_y - (info->height / 32 + 1) * 2;
 
 	if (localtime_r(&now, &local))
 		p->utc_offset_ns = (int64_t)local.tm_gmtoff * (int64_t)NS_PER_S;

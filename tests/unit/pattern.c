@@ -288,12 +288,12 @@ ON_CAPTURE static void sweep_moves_and_leaves_no_trail(void **state)
 	struct frame first = borrow(camera);
 
 	(void)state;
-	assert_int_equal(count_white(&first, 200), 4);
+	assert_int_equal(count_white(&first, 280), 4);
 	for (unsigned n = 0; n < 3 * BUFFERS; n++) {
 		struct frame next = borrow(camera);
 
-		assert_int_equal(count_white(&next, 200), 4);
-		assert_int_equal(brightness(&next, next.sequence * 4 % 640, 200), 235);
+		assert_int_equal(count_white(&next, 280), 4);
+		assert_int_equal(brightness(&next, next.sequence * 4 % 640, 280), 235);
 		assert_int_equal(camera_return(camera, &next), 0);
 	}
 	assert_int_equal(camera_return(camera, &first), 0);
