@@ -3,11 +3,13 @@
  *
  * One thread takes a frame of the test pattern, encodes it with libjpeg's raw-data API, and sends
  * it to each viewer with one sendmsg(). It knows no slow viewers, no TLS, no HTTP/2, no address but
- * one, and no mistakes; whatever Fanlight costs beyond this is what those cost.
+ * one, and no mistakes; whatever Fanlight costs beyond this is what those cost. With "always" it
+ * encodes for nobody, too: what that costs beyond an idle floor is the bare encoding.
  */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,7 @@ struct floor {
 	int listen_fd;
 	int viewers[VIEWERS_MOST];
 	size_t n_viewers;
+	bool always;
 };
 
 /* Returns 0 or a negative errno. */
@@ -99,7 +102,7 @@ ON_CAPTURE ON_ENCODE static int show_frame(struct floor *floor)
 
 	if (err < 0)
 		return err == -EAGAIN ? 0 : err;
-	if (floor->n_viewers)
+	if (floor->n_viewers || floor->always)
 		err = jpeg_encode(floor->encoder, &frame, &floor->packet);
 	if (!err)
 		send_to_all(floor);
@@ -139,8 +142,10 @@ int main(int argc, char **argv)
 	/* Taking a role blocks the signals that Fanlight's main waits for; nobody does here. */
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail */
-	if (argc != 2 || sscanf(argv[1], "%ux%u", &config.width, &config.height) != 2) {
-		fprintf(stderr, "usage: bench-floor WIDTHxHEIGHT\n");
+	floor.always = argc == 3 && !strcmp(argv[2], "always");
+	if (argc != 2 + floor.always ||
+		sscanf(argv[1], "%ux%u", &config.width, &config.height) != 2) {
+		fprintf(stderr, "usage: bench-floor WIDTHxHEIGHT [always]\n");
 		return EXIT_FAILURE;
 	}
 	err = camera_open(&config, &stats, &floor.camera, reason);
