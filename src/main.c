@@ -16,6 +16,7 @@
 #include "commands.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/serve.h"
+#include "sandbox.h"
 #include "service.h"
 #include "settings.h"
 #include "watch.h"
@@ -263,6 +264,18 @@ ON_MAIN static void stop(struct program *program)
 	workers_destroy(program->workers);
 }
 
+/* Give up what is not needed once the ports are open. */
+ON_MAIN static void confine(void)
+{
+	int err = sandbox_enter();
+
+	if (err == -ENOSYS)
+		log_info("main", "sandbox: this fanlight was built without");
+	else if (err < 0)
+		log_warning("main", "sandbox: this system has none (%s); Fanlight runs unconfined",
+			strerror(-err));
+}
+
 ON_MAIN static int start(struct program *program)
 {
 	struct server_camera cameras[SETTINGS_CAMERAS_MAX];
@@ -299,6 +312,8 @@ ON_MAIN static int start(struct program *program)
 		log_error("main", "%s", reason);
 		return err;
 	}
+	if (settings->sandbox)
+		confine();
 	err = server_thread_start(&program->server_thread, program->server);
 	for (size_t i = 0; !err && i < settings->n_cameras; i++)
 		err = pipeline_start(program->pipelines[i]);

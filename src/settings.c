@@ -409,6 +409,8 @@ static const char *const log_levels[] = {
 	NULL,
 };
 
+static const char *const answers[] = {"no", "yes", NULL};
+
 static const char *const cleartext_logins[] = {
 	[CLEARTEXT_LOGINS_NEVER] = "never",
 	[CLEARTEXT_LOGINS_LOOPBACK] = "loopback",
@@ -465,6 +467,7 @@ static const struct setting settings_table[] = {
 		"never|loopback|always", NULL, "never, loopback or always", cleartext_logins},
 	{"hosts", SERVER(server.hosts), parse_text, print_text, "NAME,...", NULL, NULL},
 	{"origins", SERVER(server.origins), parse_text, print_text, "URL,...", NULL, NULL},
+	{"sandbox", SERVER(sandbox), parse_word, print_word, "yes|no", NULL, "yes or no", answers},
 	{"log-level", SERVER(log_level), parse_word, print_word,
 		"LEVEL", "error, warning, info or debug",
 		"error, warning, info or debug", log_levels},
@@ -925,6 +928,7 @@ ON_MAIN static int apply_defaults(struct loader *loader)
 		{"max-streams-per-connection", "32"},
 		{"max-requests-per-second", "250"},
 		{"cleartext-logins", "loopback"},
+		{"sandbox", "yes"},
 		{"log-level", "info"},
 		{"source", "auto"},
 		{"quality", "80"},

@@ -24,6 +24,7 @@ struct camera_settings {
 struct settings {
 	enum log_level log_level;
 	struct server_config server;
+	int sandbox;             /* whether to enter one, 0 or 1 */
 	unsigned encode_threads; /* up to WORKERS_THREADS_MOST; 0 for one a core */
 	struct camera_settings cameras[SETTINGS_CAMERAS_MAX];
 	size_t n_cameras; /* at least 1 */

@@ -68,6 +68,11 @@ class Package(unittest.TestCase):
         run("systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=19",
             folder / "fanlight.service")
 
+    def test_the_service_may_confine_itself_further(self):
+        unit = self.folder / "fanlight/lib/systemd/system/fanlight.service"
+        calls = unit.read_text().split("SystemCallFilter=", 1)[1].split("\n")[0].split()
+        self.assertIn("seccomp", calls)
+
     def test_symbols_belong_to_the_program(self):
         notes = run("file", self.folder / "fanlight/usr/bin/fanlight")
         build_id = notes.split("BuildID[sha1]=")[1].split(",")[0]

@@ -87,6 +87,7 @@ ON_MAIN static void defaults_stay_on_this_machine(void **state)
 	assert_int_equal(settings.server.limits.stall_timeout_s, 10);
 	assert_int_equal(settings.server.target_age_ms, 100);
 	assert_int_equal(settings.server.limits.connections, 256);
+	assert_int_equal(settings.sandbox, 1);
 	assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
 	assert_int_equal(settings.encode_threads, 0);
 	assert_int_equal(settings.n_cameras, 1);
@@ -107,7 +108,7 @@ ON_MAIN static void file_sets_everything(void **state)
 			      "stall-timeout = 3600\ntarget-age = 1\nrequest-timeout = 5\n"
 			      "max-connections = 10000\nmax-connections-per-address = 1\n"
 			      "max-streams = 7\nmax-streams-per-connection = 100\n"
-			      "max-requests-per-second = 9\nlog-level = debug\n"
+			      "max-requests-per-second = 9\nsandbox = no\nlog-level = debug\n"
 			      "encode-threads = 3\n\n"
 			      "[camera front]\n  source = v4l2:/dev/video2\n\tsize = 640x480\n"
 			      "fps = 29.97\nformat = MJPG\nquality = 1\nchroma = 422\n"
@@ -129,6 +130,7 @@ ON_MAIN static void file_sets_everything(void **state)
 	assert_int_equal(settings.server.limits.streams, 7);
 	assert_int_equal(settings.server.limits.streams_per_connection, 100);
 	assert_int_equal(settings.server.limits.requests_per_second, 9);
+	assert_int_equal(settings.sandbox, 0);
 	assert_int_equal(settings.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(settings.encode_threads, 3);
 	assert_int_equal(settings.n_cameras, 1);

@@ -1,0 +1,33 @@
+"""A running fanlight is confined in all its threads, unless it is told not to be."""
+import pathlib
+import unittest
+
+import tap
+from server import Fanlight, classic_parts
+
+
+class Sandbox(unittest.TestCase):
+    def confinement(self, *options):
+        """What the kernel says of each thread, while pictures flow."""
+        fanlight = Fanlight("--size", "320x240", *options)
+        self.addCleanup(fanlight.close)
+        answer = fanlight.request("/stream")
+        self.addCleanup(answer.raw.close)
+        next(classic_parts(answer))
+        fields = set()
+        for status in pathlib.Path(f"/proc/{fanlight.process.pid}/task").glob("*/status"):
+            lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            fields.add((int(lines["Seccomp"]), int(lines["NoNewPrivs"])))
+        return fields
+
+    def test_every_thread_is_confined(self):
+        self.assertEqual(self.confinement(), {(2, 1)})
+
+    def test_it_can_be_turned_off(self):
+        own = dict(line.split(":", 1)
+                   for line in pathlib.Path("/proc/self/status").read_text().splitlines())
+        self.assertEqual(self.confinement("--sandbox", "no"),
+                         {(int(own["Seccomp"]), int(own["NoNewPrivs"]))})
+
+
+tap.main()
