@@ -1,6 +1,7 @@
 #include "server/connections.h"
 
 #include <netinet/in.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,18 +35,24 @@
 /* libh2o's own timers, which say goodbye, have the same deadline and shall be first. */
 #define GOODBYE_NS (2 * NS_PER_S)
 
+/* An address that connections come from. */
+struct caller {
+	uint8_t address
+		[CONNECTION_ADDRESS_BYTES]; /* as IPv6 writes it; of IPv6 itself the first half */
+	size_t n_connections;
+};
+
 struct connection {
 	h2o_linklist_t link;
 	struct connections *connections;
+	struct caller *caller;
 	h2o_socket_t *socket;
-	uint8_t address
-		[CONNECTION_ADDRESS_BYTES]; /* as IPv6 writes it; of IPv6 itself the first half */
-	uint64_t acked_bytes;               /* that the client's kernel has accepted */
-	uint64_t accepting_ns;              /* since when nothing was due, or that last changed */
-	uint64_t quiet_ns;                  /* since when there is no whole request */
-	uint64_t rate_used_ns;              /* the time up to which its rate is used up */
-	size_t n_requests;                  /* whole ones that are open */
-	size_t n_blocks;                    /* of headers, of those and others */
+	uint64_t acked_bytes;  /* that the client's kernel has accepted */
+	uint64_t accepting_ns; /* since when nothing was due, or that last changed */
+	uint64_t quiet_ns;     /* since when there is no whole request */
+	uint64_t rate_used_ns; /* the time up to which its rate is used up */
+	size_t n_requests;     /* whole ones that are open */
+	size_t n_blocks;       /* of headers, of those and others */
 	size_t n_streams;
 	size_t header_bytes;
 	bool is_cut_off;
@@ -136,13 +143,13 @@ void connections_note(h2o_req_t *req, enum limit limit)
 
 const uint8_t *connections_address(h2o_req_t *req)
 {
-	return of_request(req)->address;
+	return of_request(req)->caller->address;
 }
 
 bool connections_is_local(h2o_req_t *req)
 {
 	static const uint8_t v4[CONNECTION_ADDRESS_BYTES - 4];
-	const uint8_t *address = of_request(req)->address;
+	const uint8_t *address = connections_address(req);
 
 	/* Of ::1 the first half is all that is kept, and no other network begins so. */
 	return !memcmp(address, v4, sizeof v4) && (!address[12] || address[12] == 127);
@@ -197,26 +204,45 @@ ON_SERVER static void read_address(
 		memcpy(ret_address, v6->s6_addr, 8);
 }
 
-ON_SERVER static size_t count_address(
-	const struct connections *connections, const uint8_t address[CONNECTION_ADDRESS_BYTES])
+ON_SERVER static int compare_callers(const void *a, const void *b)
 {
-	size_t n = 0;
+	return memcmp(a, b, CONNECTION_ADDRESS_BYTES);
+}
 
-	for (h2o_linklist_t *link = connections->all.next; link != &connections->all;
-		link = link->next)
-		n += !memcmp(of_link(link)->address, address, CONNECTION_ADDRESS_BYTES);
-	return n;
+/* The caller at an address, made if there is none. */
+ON_SERVER static struct caller *find_caller(
+	struct connections *connections, const uint8_t address[CONNECTION_ADDRESS_BYTES])
+{
+	struct caller **found = tfind(address, &connections->callers, compare_callers);
+	struct caller *caller;
+
+	if (found)
+		return *found;
+	caller = h2o_mem_alloc(sizeof *caller);
+	*caller = (struct caller){.n_connections = 0};
+	memcpy(caller->address, address, CONNECTION_ADDRESS_BYTES);
+	if (!tsearch(caller, &connections->callers, compare_callers))
+		h2o_fatal("no memory"); /* as libh2o itself ends then */
+	return caller;
+}
+
+ON_SERVER static void forget_if_gone(struct connections *connections, struct caller *caller)
+{
+	if (caller->n_connections)
+		return;
+	(void)tdelete(caller, &connections->callers, compare_callers);
+	free(caller);
 }
 
 /* The limit that one more connection would go beyond, or LIMITS. */
-ON_SERVER static enum limit find_limit(const struct connections *connections, h2o_socket_t *socket,
-	const uint8_t address[CONNECTION_ADDRESS_BYTES])
+ON_SERVER static enum limit find_limit(
+	const struct connections *connections, h2o_socket_t *socket, const struct caller *caller)
 {
 	if (is_in_reserve(h2o_socket_get_fd(socket)))
 		return LIMIT_FILES;
 	if (connections->n_connections >= connections->limits.connections)
 		return LIMIT_CONNECTIONS;
-	if (count_address(connections, address) >= connections->limits.connections_per_address)
+	if (caller->n_connections >= connections->limits.connections_per_address)
 		return LIMIT_CONNECTIONS_PER_ADDRESS;
 	return LIMITS;
 }
@@ -229,6 +255,8 @@ ON_SERVER static void on_closed(void *data)
 	if (connections->reading == connection)
 		connections->reading = NULL;
 	connections->n_connections--;
+	connection->caller->n_connections--;
+	forget_if_gone(connections, connection->caller);
 	h2o_linklist_unlink(&connection->link);
 	free(connection);
 }
@@ -236,25 +264,29 @@ ON_SERVER static void on_closed(void *data)
 bool connections_add(struct connections *connections, h2o_socket_t *socket)
 {
 	struct connection *connection;
+	struct caller *caller;
 	uint8_t address[CONNECTION_ADDRESS_BYTES];
 	enum limit limit;
 
 	read_address(socket, address);
-	limit = find_limit(connections, socket, address);
+	caller = find_caller(connections, address);
+	limit = find_limit(connections, socket, caller);
 	if (limit != LIMITS) {
 		note(connections, limit, socket);
+		forget_if_gone(connections, caller);
 		h2o_socket_close(socket);
 		return false;
 	}
 	connection = h2o_mem_alloc(sizeof *connection);
 	*connection = (struct connection){
 		.connections = connections,
+		.caller = caller,
 		.socket = socket,
 		.accepting_ns = clock_now_ns(),
 		.quiet_ns = clock_now_ns(),
 	};
-	memcpy(connection->address, address, sizeof address);
 	connections->n_connections++;
+	caller->n_connections++;
 	h2o_linklist_insert(&connections->all, &connection->link);
 	socket->on_close.cb = on_closed;
 	socket->on_close.data = connection;

@@ -44,6 +44,7 @@ enum limit {
 struct connections {
 	h2o_linklist_t all;     /* struct connection */
 	h2o_linklist_t answers; /* struct answer: responses that are being sent */
+	void *callers;          /* of tsearch(): struct caller, the addresses that there are */
 	struct server_limits limits;
 	size_t n_connections, n_streams, n_requests;
 	struct connection *reading; /* the last that a frame came from, or NULL */

@@ -1,5 +1,6 @@
 """Who asks for more than there is for one is refused or cut off, and told so where that is possible."""
 import json
+import resource
 
 import attacker
 import tap
@@ -163,6 +164,26 @@ class Crowds:
         self.assert_reached("connections")
 
 
+class Multitudes:
+    """Idle connections by the thousand."""
+    N = 2000
+    OPTIONS = ("--max-connections", str(N + 50), "--max-connections-per-address", str(N + 50),
+               "--request-timeout", "3600")
+
+    def test_idle_connections(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        before = self.fanlight.open_files()
+        idle = [self.connect(plain=True) for _ in range(self.N)]
+        eventually(lambda: self.fanlight.open_files() > self.N)
+        frames = self.viewed()[1]
+        eventually(lambda: self.viewed()[1] > frames + 15)
+        for connection in idle:
+            connection.close()
+        eventually(lambda: self.fanlight.open_files() <= before)
+
+
 class Sizes:
     def test_a_long_address_is_refused(self):
         answer = self.ask(self.connect(), b"GET /stream?" + 3000 * b"a" +
@@ -238,7 +259,7 @@ class Times:
         self.assertTrue(client.is_answered())
 
 
-for tests in (Rates, Reports, Streams, Crowds, Sizes, Times):
+for tests in (Rates, Reports, Streams, Crowds, Multitudes, Sizes, Times):
     for case in attacker.over_both(tests):
         globals()[case.__name__] = case
 del tests, case
