@@ -34,6 +34,9 @@
 #define CUT_OFF_TURNS 20
 #define CUT_OFF_MS    10
 
+/* libh2o's own deadline of TLS handshakes says nothing, so connections_tick() is to be sooner. */
+#define HANDSHAKE_GRACE_MS 5000
+
 /* From one look at everybody to the next. */
 #define TICK_MS 1000
 
@@ -104,7 +107,7 @@ ON_SERVER static void set_timeouts(struct server *server)
 {
 	uint64_t request_timeout_ms = server->connections.limits.request_timeout_s * (uint64_t)1000;
 
-	server->context.handshake_timeout.timeout = request_timeout_ms;
+	server->context.handshake_timeout.timeout = request_timeout_ms + HANDSHAKE_GRACE_MS;
 	server->context.http1.req_timeout.timeout = request_timeout_ms;
 	server->context.http2.idle_timeout.timeout = request_timeout_ms;
 }

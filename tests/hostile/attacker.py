@@ -224,6 +224,17 @@ class Hostile(unittest.TestCase):
         self.addCleanup(connection.close)
         return connection
 
+    def trickle(self, connection, data):
+        """Send data byte by byte, without haste, until nobody listens any more."""
+        try:
+            for byte in data:
+                connection.sendall(bytes([byte]))
+                frames = self.viewed()[1]
+                eventually(lambda: self.viewed()[1] > frames + 9)
+        except OSError:
+            return
+        self.fail("all of it was taken")
+
     @staticmethod
     def ask(connection, data):
         """The answer to what was sent, read whole."""

@@ -1,6 +1,7 @@
 """Who asks for more than there is for one is refused or cut off, and told so where that is possible."""
 import json
 import resource
+import ssl
 
 import attacker
 import tap
@@ -232,17 +233,6 @@ class Times:
         self.assert_ends(self.connect())
         self.assert_ends(self.connect(plain=True))
 
-    def trickle(self, connection, data):
-        """Send it byte by byte, without haste, until nobody listens any more."""
-        try:
-            for byte in data:
-                connection.sendall(bytes([byte]))
-                frames = self.viewed()[1]
-                eventually(lambda: self.viewed()[1] > frames + 9)
-        except OSError:
-            return
-        self.fail("all of it was taken")
-
     def test_headers_byte_by_byte(self):
         self.trickle(self.connect(), b"GET / HTTP/1.1\r\n" + 60 * b"X: y\r\n")
 
@@ -257,6 +247,17 @@ class Times:
         begin = self.viewed()[1]
         eventually(lambda: self.viewed()[1] > begin + 150)
         self.assertTrue(client.is_answered())
+
+
+class Handshakes(attacker.Hostile):
+    SCHEME, OPTIONS = "https", Times.OPTIONS
+
+    def test_a_handshake_byte_by_byte(self):
+        context, sent = ssl.create_default_context(), ssl.MemoryBIO()
+        with self.assertRaises(ssl.SSLWantReadError):
+            context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="fanlight").do_handshake()
+        self.trickle(self.connect(plain=True), sent.read())
+        self.assert_reached("request-timeout")
 
 
 for tests in (Rates, Reports, Streams, Crowds, Multitudes, Sizes, Times):
