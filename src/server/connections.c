@@ -79,7 +79,7 @@ static const struct {
 	[LIMIT_CONNECTIONS] = {"connections", "was refused: there are max-connections"},
 	[LIMIT_CONNECTIONS_PER_ADDRESS] = {"connections-per-address",
 		"was refused: it has max-connections-per-address"},
-	[LIMIT_STREAMS] = {"streams", "was refused a stream: there are max-streams"},
+	[LIMIT_STREAMS] = {"streams", "was refused a stream or snapshot: there are max-streams"},
 	[LIMIT_STREAMS_PER_CONNECTION] = {"streams-per-connection",
 		"was refused a stream: its connection has max-streams-per-connection"},
 	[LIMIT_RATE] = {"requests-per-second",

@@ -106,7 +106,8 @@ struct server {
 	h2o_socket_t *stop;
 	struct connections connections;
 	struct access access;
-	h2o_timeout_t patience; /* of waiting snapshots */
+	h2o_timeout_t patience;  /* of waiting snapshots */
+	size_t n_snapshot_parts; /* that snapshots on their way hold */
 	h2o_timeout_t control_patience;
 	h2o_timeout_t gate_recheck; /* of streams that hold a part back */
 	uint64_t last_stream_id;

@@ -14,6 +14,7 @@ struct part *part_create(struct packet *packet, uint64_t serial)
 	struct part *part = h2o_mem_alloc(sizeof *part);
 
 	part->refs = 1;
+	part->n_snapshots = 0;
 	part->packet = packet_ref(packet);
 	part->serial = serial;
 	part->published_ns = clock_now_ns();

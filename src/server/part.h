@@ -38,7 +38,8 @@
 enum part_layout { PART_CLASSIC, PART_EARLY, PART_LIVE };
 
 struct part {
-	unsigned refs; /* the server thread's own */
+	unsigned refs;        /* the server thread's own */
+	unsigned n_snapshots; /* those of them that are snapshots' */
 	struct packet *packet;
 	uint64_t serial;       /* counts a camera's parts from 1 */
 	uint64_t published_ns; /* CLOCK_MONOTONIC, when the server had it */

@@ -37,12 +37,39 @@ ON_SERVER static void end_wait(struct snapshot *snapshot)
 	demand_drop(snapshot->feed->camera.demand);
 }
 
+/*
+ * Keep a part for the snapshot until that is disposed of. A client that takes nothing may not have
+ * all the pictures that come kept; those of one picture share it.
+ */
+ON_SERVER static bool hold(struct snapshot *snapshot, struct part *part)
+{
+	struct server *server = snapshot->feed->server;
+
+	if (!part->n_snapshots && server->n_snapshot_parts >= server->connections.limits.streams) {
+		connections_note(snapshot->req, LIMIT_STREAMS);
+		return false;
+	}
+	server->n_snapshot_parts += !part->n_snapshots;
+	part->n_snapshots++;
+	snapshot->part = part_ref(part);
+	return true;
+}
+
+ON_SERVER static void let_go(struct snapshot *snapshot)
+{
+	if (!snapshot->part)
+		return;
+	snapshot->part->n_snapshots--;
+	snapshot->feed->server->n_snapshot_parts -= !snapshot->part->n_snapshots;
+	part_unref(snapshot->part);
+}
+
 ON_SERVER static void dispose_snapshot(void *memory)
 {
 	struct snapshot *snapshot = memory;
 
 	end_wait(snapshot);
-	part_unref(snapshot->part);
+	let_go(snapshot);
 }
 
 /* An entity tag for a picture: its number, and its time, for numbers begin anew. */
@@ -63,7 +90,11 @@ ON_SERVER static void send_part(struct snapshot *snapshot, struct part *part)
 	bool known = reply_is_known(req, etag);
 
 	end_wait(snapshot);
-	snapshot->part = part_ref(part);
+	if (!hold(snapshot, part)) {
+		reply_header(req, "Retry-After", "1");
+		reply_sentence(req, 503, "There are as many snapshots already as are allowed.");
+		return;
+	}
 	snapshot->feed->snapshots_sent++;
 	connections_watch_answer(req);
 

@@ -125,6 +125,15 @@ class Streams:
         eventually(lambda: len(self.fanlight.clients()) == 2)
         self.assertIn(b"--boundary", self.status(second, 7, "/stream"))
 
+    def test_snapshots_that_nobody_takes_keep_no_more_pictures_than_streams(self):
+        client = self.attacker(initial_window=100)
+        for stream in (1, 3, 5, 7, 9, 11):
+            self.assertIn(b"\xff\xd8", self.status(client, stream, "/snapshot?max_age_ms=0"))
+        self.assertIn(b"as many snapshots", self.status(client, 13, "/snapshot?max_age_ms=0"))
+        self.assert_reached("streams")
+        client.close()
+        eventually(lambda: self.fanlight.get("/snapshot?max_age_ms=0")[0] == 200)
+
 
 class Crowds:
     # On a busy machine all of them may take a while to come.
