@@ -28,6 +28,9 @@
 /* Headers that a connection's open requests may hold, as they came. A browser's are 2 KB. */
 #define HEADER_BYTES_MOST 65536
 
+/* Answers that a connection has asked for and not taken, but for one, however long. */
+#define ANSWER_BYTES_MOST 131072
+
 /* Open requests that a connection always may have; beyond, four for each connection are for all. */
 #define REQUESTS_LEAST          8
 #define REQUESTS_PER_CONNECTION 4
@@ -54,14 +57,14 @@ struct connection {
 	size_t n_requests;     /* whole ones that are open */
 	size_t n_blocks;       /* of headers, of those and others */
 	size_t n_streams;
-	size_t header_bytes;
+	size_t header_bytes, answer_bytes;
 	bool is_cut_off;
 };
 
 /* What a request has taken of its connection; lives in the request's pool. */
 struct share {
 	struct connection *connection;
-	size_t n_requests, n_blocks, n_streams, header_bytes;
+	size_t n_requests, n_blocks, n_streams, header_bytes, answer_bytes;
 };
 
 /* A response that is being sent whole; lives in its request's pool. */
@@ -303,6 +306,7 @@ ON_SERVER static void dispose_share(void *memory)
 	connection->n_blocks -= share->n_blocks;
 	connection->connections->n_requests -= share->n_blocks;
 	connection->header_bytes -= share->header_bytes;
+	connection->answer_bytes -= share->answer_bytes;
 	connection->n_streams -= share->n_streams;
 	connection->connections->n_streams -= share->n_streams;
 	connection->n_requests -= share->n_requests;
@@ -323,6 +327,7 @@ ON_SERVER static void take(h2o_req_t *req, struct share taken)
 	connection->n_streams += taken.n_streams;
 	connection->connections->n_streams += taken.n_streams;
 	connection->header_bytes += taken.header_bytes;
+	connection->answer_bytes += taken.answer_bytes;
 }
 
 /* One that counts moves the time up to which the rate is used up by a second's share. */
@@ -433,6 +438,15 @@ ON_SERVER static void cut_off(struct connection *connection, enum limit limit)
 	(void)setsockopt(h2o_socket_get_fd(connection->socket), SOL_SOCKET, SO_LINGER, &at_once,
 		sizeof at_once);
 	shut_down(connection->socket);
+}
+
+void connections_take_answer(h2o_req_t *req, size_t bytes)
+{
+	struct connection *connection = of_request(req);
+
+	if (connection->answer_bytes && connection->answer_bytes + bytes > ANSWER_BYTES_MOST)
+		cut_off(connection, LIMIT_MEMORY);
+	take(req, (struct share){.answer_bytes = bytes});
 }
 
 /* A socket that tells nothing counts as one that stands still. */

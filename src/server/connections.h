@@ -6,9 +6,10 @@
  * an HTTP/2 stream shut. The first is watched here for every connection; the second for every
  * response, through a stall.
  *
- * What a client can make the server keep is bounded: for each connection its buffers and 64 KB of
- * headers; for each request a few KB; and of requests there are, beyond a few for each connection,
- * four times as many as connections are allowed.
+ * What a client can make the server keep is bounded: for each connection its buffers, 64 KB of
+ * headers and 128 KB of answers; for each request a few KB; and of requests there are, beyond a few
+ * for each connection, four times as many as connections are allowed. Of pictures there are as many
+ * as streams are allowed, and as many again for snapshots.
  */
 #ifndef FANLIGHT_CONNECTIONS_H
 #define FANLIGHT_CONNECTIONS_H
@@ -101,6 +102,9 @@ ON_SERVER bool connections_take_request(h2o_req_t *req);
 
 /* Give back what a request with a body took of its connection's rate, once. */
 ON_SERVER void connections_return_rate(h2o_req_t *req);
+
+/* The body of an answer, until its request is disposed of; who takes too much is cut off. */
+ON_SERVER void connections_take_answer(h2o_req_t *req, size_t bytes);
 
 /* A stream, until its request is disposed of. */
 ON_SERVER bool connections_take_stream(h2o_req_t *req);

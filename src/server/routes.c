@@ -134,6 +134,7 @@ ON_SERVER static void send_body(
 
 void reply(h2o_req_t *req, int status, const char *type, const char *body, size_t body_bytes)
 {
+	connections_take_answer(req, body_bytes);
 	send_body(req, status, type, h2o_strdup(&req->pool, body, body_bytes).base, body_bytes);
 }
 

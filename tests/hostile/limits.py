@@ -194,6 +194,33 @@ class Multitudes:
         eventually(lambda: self.fanlight.open_files() <= before)
 
 
+class Fullness:
+    """Every connection has all that it may have at once."""
+    N, ALWAYS, HEADER_BYTES, ANSWER_BYTES = 50, 8, 55_000, 120_000
+    OPTIONS = ("--max-connections", str(N), "--max-connections-per-address", str(N),
+               "--stall-timeout", "3600")
+    # What fanlight.conf(5) promises.
+    CONNECTION_KB = 512
+
+    def fill(self, n, large):
+        """A connection whose n answers, some of them large, nobody takes; with large headers."""
+        client = self.attacker(initial_window=0)
+        large_header = field("x-large", self.HEADER_BYTES // n * "a")
+        client.send(b"".join(
+            client.frame(HEADERS, END_STREAM | END_HEADERS, 2 * i + 1,
+                         get("/metrics" if i < large else "/healthz", self.SCHEME) + large_header)
+            for i in range(n)))
+        self.assertTrue(client.is_answered())
+
+    def test_all_connections_keep_no_more_than_is_promised(self):
+        large = self.ANSWER_BYTES // len(self.fanlight.get("/metrics")[2])
+        before = self.peak_kb()
+        # What there is for all goes to two; the others have what each always has.
+        for n in [2 * self.N - 10] * 2 + [self.ALWAYS] * (self.N - 8):
+            self.fill(n, large)
+        self.assertLess(self.peak_kb() - before, self.N * self.CONNECTION_KB)
+
+
 class Sizes:
     def test_a_long_address_is_refused(self):
         answer = self.ask(self.connect(), b"GET /stream?" + 3000 * b"a" +
@@ -221,9 +248,15 @@ class Sizes:
 
     def test_answers_that_nobody_takes_are_cut_off_after_a_while(self):
         client = self.attacker(initial_window=0)
-        client.send(b"".join(client.request(stream, "/metrics") for stream in range(1, 61, 2)))
+        client.send(b"".join(client.request(stream, "/healthz") for stream in range(1, 61, 2)))
         self.assertIsNone(client.ends())
         self.assert_reached("stall-timeout")
+
+    def test_large_answers_that_nobody_takes_end_their_connection(self):
+        client = self.attacker(initial_window=0)
+        client.send(b"".join(client.request(stream, "/metrics") for stream in range(1, 61, 2)))
+        self.assertIsNone(client.ends())
+        self.assert_reached("memory")
 
     OPTIONS = ("--stall-timeout", "1")
 
@@ -269,7 +302,7 @@ class Handshakes(attacker.Hostile):
         self.assert_reached("request-timeout")
 
 
-for tests in (Rates, Reports, Streams, Crowds, Multitudes, Sizes, Times):
+for tests in (Rates, Reports, Streams, Crowds, Multitudes, Fullness, Sizes, Times):
     for case in attacker.over_both(tests):
         globals()[case.__name__] = case
 del tests, case
