@@ -27,30 +27,37 @@ void reply_header(h2o_req_t *req, const char *name, const char *value)
 		strlen(value));
 }
 
-/* Any page may read what anybody may; else those of the origins that are listed. */
-ON_SERVER static void add_origin(h2o_req_t *req)
+ON_SERVER static const struct terms *terms_of(const h2o_req_t *req)
 {
-	const struct server *server = H2O_STRUCT_FROM_MEMBER(
-		struct server, context, req->conn->ctx);
-	const struct terms *terms = server->terms;
+	return H2O_STRUCT_FROM_MEMBER(struct server, context, req->conn->ctx)->terms;
+}
+
+/*
+ * Any page may read what anybody may; else those of the origins that are listed. Returns whether
+ * the one that asks may.
+ */
+ON_SERVER static bool add_origin(h2o_req_t *req)
+{
+	const struct terms *terms = terms_of(req);
 	ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("origin"), -1);
 	h2o_iovec_t origin = i < 0 ? (h2o_iovec_t){NULL, 0} : req->headers.entries[i].value;
 
 	if (!terms->is_closed && !*terms->config.origins) {
 		reply_header(req, "Access-Control-Allow-Origin", "*");
-		return;
+		return true;
 	}
 	reply_header(req, "Vary", "Origin");
 	if (!terms_list_has(terms->config.origins, origin.base, origin.len))
-		return;
+		return false;
 	reply_header(req, "Access-Control-Allow-Origin",
 		h2o_strdup(&req->pool, origin.base, origin.len).base);
 	reply_header(req, "Access-Control-Allow-Credentials", "true");
+	return true;
 }
 
 void reply_live_headers(h2o_req_t *req)
 {
-	add_origin(req);
+	(void)add_origin(req); /* a page that may not reads nothing; others than pages do */
 	reply_header(req, "Cache-Control", "no-store, no-cache, must-revalidate, max-age=0");
 	reply_header(req, "Pragma", "no-cache");
 	reply_header(req, "X-Content-Type-Options", "nosniff");
@@ -163,6 +170,25 @@ void reply_stopping(h2o_req_t *req)
 	reply_sentence(req, 503, "Fanlight is stopping.");
 }
 
+/* What the page may load, and who may show it in a frame: we, and the origins that are listed. */
+ON_SERVER static const char *format_policy(h2o_req_t *req)
+{
+	static const char frames[] = "frame-ancestors 'self' ";
+	static const char rest[] = "; default-src 'none'; script-src 'self'; worker-src 'self'; "
+				   "style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+				   "base-uri 'none'; form-action 'none'";
+	const struct server_config *config = &terms_of(req)->config;
+	char *policy = h2o_mem_alloc_pool(
+		&req->pool, sizeof frames + sizeof config->origins + sizeof rest);
+	char *mark = stpcpy(policy, frames), *end = stpcpy(mark, config->origins);
+
+	/* Either would begin something else. */
+	while ((mark = strpbrk(mark, ",;")))
+		*mark = ' ';
+	(void)stpcpy(end, rest);
+	return policy;
+}
+
 ON_SERVER static void serve_asset(h2o_req_t *req, h2o_iovec_t path)
 {
 	for (size_t i = 0; i < VIEWER_ASSETS; i++) {
@@ -172,10 +198,7 @@ ON_SERVER static void serve_asset(h2o_req_t *req, h2o_iovec_t path)
 			continue;
 		reply_header(req, "ETag", asset->etag);
 		reply_header(req, "Cache-Control", "no-cache");
-		reply_header(req, "Content-Security-Policy",
-			"default-src 'none'; script-src 'self'; worker-src 'self'; "
-			"style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-			"base-uri 'none'; form-action 'none'; frame-ancestors 'self'");
+		reply_header(req, "Content-Security-Policy", format_policy(req));
 		reply_header(req, "Referrer-Policy", "no-referrer");
 		reply_header(req, "X-Content-Type-Options", "nosniff");
 		send_body(req, reply_is_known(req, asset->etag) ? 304 : 200, asset->type,
@@ -334,11 +357,30 @@ ON_SERVER static enum right needed_right(struct server *server, h2o_req_t *req)
 	return RIGHT_CONTROL;
 }
 
+/*
+ * Browsers ask, without a login, before a page of another origin sends one along. Whatever changes
+ * something is for our own page, and never agreed to.
+ */
+ON_SERVER static bool answer_preflight(h2o_req_t *req)
+{
+	ssize_t i = h2o_find_header_by_str(
+		&req->headers, H2O_STRLIT("access-control-request-method"), -1);
+	h2o_iovec_t wanted = i < 0 ? (h2o_iovec_t){NULL, 0} : req->headers.entries[i].value;
+
+	if (!h2o_memis(req->method.base, req->method.len, H2O_STRLIT("OPTIONS")) ||
+		!h2o_memis(wanted.base, wanted.len, H2O_STRLIT("GET")) || !add_origin(req))
+		return false;
+	reply_header(req, "Access-Control-Allow-Headers", "Authorization");
+	reply_header(req, "Access-Control-Max-Age", "600");
+	reply_nothing(req);
+	return true;
+}
+
 ON_SERVER static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
 	struct server *server = ((struct entrance *)handler)->server;
 
-	if (!refuse(server, req))
+	if (!refuse(server, req) && !answer_preflight(req))
 		access_ask(server, req, needed_right(server, req), answer);
 	return 0;
 }

@@ -199,7 +199,8 @@ class Encrypted(Access):
 
 
 class Names(Access):
-    OPTIONS = ("--hosts", "camera.example, [::1]", "--origins", "https://panel.example")
+    OPTIONS = ("--hosts", "camera.example, [::1]", "--origins",
+               "https://panel.example, https://other.example")
 
     def test_other_hosts_are_not_served(self):
         for host, status in (("camera.example", 401), ("CAMERA.example:8080", 401), ("[::1]:1", 401),
@@ -221,6 +222,33 @@ class Names(Access):
             answer = server.Answer(connection)
             self.assertEqual(answer.status, 200)
             self.assertEqual(answer.headers.get("access-control-allow-origin"), allowed)
+
+
+    def ask_first(self, path, method, origin="https://panel.example"):
+        """As browsers do before they send a login from a page elsewhere."""
+        return self.fanlight.request(
+            path, f"Origin: {origin}", f"Access-Control-Request-Method: {method}",
+            "Access-Control-Request-Headers: authorization", method="OPTIONS", host="camera.example")
+
+    def test_pages_of_the_origins_listed_may_send_a_login(self):
+        for path in ("/state", "/snapshot", "/stream", "/live"):
+            answer = self.ask_first(path, "GET")
+            self.assertEqual((answer.status, answer.headers["access-control-allow-origin"],
+                              answer.headers["access-control-allow-headers"]),
+                             (204, "https://panel.example", "Authorization"))
+            answer.raw.close()
+        for ask in (("/controls", "PATCH"), ("/live/x", "POST"),
+                    ("/state", "GET", "https://evil.example")):
+            answer = self.ask_first(*ask)
+            self.assertEqual(answer.status, 401, ask)
+            self.assertNotIn("access-control-allow-headers", answer.headers)
+            answer.raw.close()
+
+    def test_pages_of_the_origins_listed_may_frame_the_page(self):
+        answer = self.fanlight.request("/", BOB, host="camera.example")
+        self.addCleanup(answer.raw.close)
+        self.assertRegex(answer.headers["content-security-policy"],
+                         "frame-ancestors 'self' https://panel.example  https://other.example;")
 
 
 class Warnings(unittest.TestCase):

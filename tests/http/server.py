@@ -194,12 +194,13 @@ class Fanlight:
             return False
         return True
 
-    def request(self, path, *headers, method="GET", version="1.1", connection=None, body=""):
+    def request(self, path, *headers, method="GET", version="1.1", connection=None, body="",
+                host="fanlight"):
         """Send a request on a connection, or on a new one, and read the header of the answer."""
         own = connection is None
         connection = connection or self.connect()
         length = [f"Content-Length: {len(body)}"] if body else []
-        lines = [f"{method} {path} HTTP/{version}", "Host: fanlight", *headers, *length, "", body]
+        lines = [f"{method} {path} HTTP/{version}", f"Host: {host}", *headers, *length, "", body]
         connection.sendall("\r\n".join(lines).encode())
         answer = Answer(connection)
         if own:
