@@ -23,6 +23,9 @@ LOSS_FRAMES = 15
 # What all attacks together may add to the process: a fraction of what fanlight.conf(5) promises.
 PEAK_KB = 64 * 1024
 
+# Of each attack a row of a table: grep '^# |' finds them.
+print("# | attack | frames lost | worst gap, ms | CPU, s | peak memory, MB |\n# |---|---|---|---|---|")
+
 Frame = collections.namedtuple("Frame", "type flags stream payload")
 
 
@@ -90,9 +93,9 @@ class Attacker:
     def window_update(self, stream, increment=NO_WINDOW_LIMIT):
         return self.frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", increment))
 
-    def request(self, stream, path, before=b""):
+    def request(self, stream, path, before=b"", after=b""):
         flags = END_STREAM | END_HEADERS | (WITH_PRIORITY if before else 0)
-        return self.frame(HEADERS, flags, stream, before + get(path, self.scheme))
+        return self.frame(HEADERS, flags, stream, before + get(path, self.scheme) + after)
 
     def post(self, stream, path, body):
         block = get(path, self.scheme, "POST") + field("content-type", "application/json")
@@ -145,12 +148,12 @@ class Attacker:
 class Hostile(unittest.TestCase):
     """Attacks on a fanlight beside a viewer, who watches through all of them; by SCHEME."""
     SCHEME = None
-    OPTIONS, UNDER = (), ()
+    OPTIONS, UNDER, LOGIN = (), (), ()
 
     @classmethod
     def setUpClass(cls):
         cls.fanlight = Fanlight("--size", "320x240", "--fps", "30", *cls.OPTIONS, https=True,
-                                under=cls.UNDER)
+                                under=cls.UNDER, login=cls.LOGIN)
         cls.viewer = cls.fanlight.request("/stream")
         cls.address = None
         cls.seen, cls.worst_gap = time.monotonic(), 0
@@ -196,9 +199,8 @@ class Hostile(unittest.TestCase):
         cpu_seconds = self.cpu_seconds() - self.cpu_before
         eventually(lambda: self.viewed()[1] > self.before[1] + 15)
         frames, encoded = (now - then for now, then in zip(self.viewed(), self.before))
-        print(f"# {self.id().split('.', 1)[1]}: lost {encoded - frames}, worst gap "
-              f"{self.worst_gap * 1e3:.0f} ms, CPU {cpu_seconds:.2f} s, "
-              f"peak {self.peak_kb() / 1024:.0f} MB")
+        print(f"# | {self.id().split('.', 1)[1]} | {encoded - frames} | "
+              f"{self.worst_gap * 1e3:.0f} | {cpu_seconds:.2f} | {self.peak_kb() / 1024:.0f} |")
         self.assertLessEqual(encoded - frames, LOSS_FRAMES)
         self.assertLess(self.peak_kb() - self.idle_kb, PEAK_KB)
 

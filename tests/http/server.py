@@ -136,8 +136,10 @@ def records(read):
 class Fanlight:
     """A running fanlight with HTTP and, if asked, HTTPS at ports of the kernel's choice."""
 
-    def __init__(self, *options, https=False, source="pattern", http="127.0.0.1:0", under=()):
+    def __init__(self, *options, https=False, source="pattern", http="127.0.0.1:0", under=(),
+                 login=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="fanlight-http-"))
+        self.login = login  # a header that each request() has
         self.log, self.urls, self.stopping = [], {}, False
         self.process = subprocess.Popen(
             [*under, FANLIGHT, "--config", "/dev/null", "--http", http,
@@ -200,7 +202,8 @@ class Fanlight:
         own = connection is None
         connection = connection or self.connect()
         length = [f"Content-Length: {len(body)}"] if body else []
-        lines = [f"{method} {path} HTTP/{version}", f"Host: {host}", *headers, *length, "", body]
+        lines = [f"{method} {path} HTTP/{version}", f"Host: {host}", *self.login, *headers,
+                 *length, "", body]
         connection.sendall("\r\n".join(lines).encode())
         answer = Answer(connection)
         if own:
