@@ -162,9 +162,18 @@ class Hostile(unittest.TestCase):
         cls.watching.start()
         cls.address = eventually(lambda: cls.fanlight.clients())[0]["address"]
         eventually(lambda: cls.viewed()[0] > 15)
+        cls.idle_files = cls.fanlight.open_files()
 
     @classmethod
     def tearDownClass(cls):
+        try:
+            eventually(lambda: len(cls.fanlight.clients()) == 1)
+            eventually(lambda: cls.fanlight.open_files() <= cls.idle_files)
+        finally:
+            cls.end()
+
+    @classmethod
+    def end(cls):
         code = cls.fanlight.close()
         cls.watching.join()
         cls.viewer.raw.close()
