@@ -13,7 +13,8 @@ ANY_THREAD int file_make_folders(const char *path);
 
 /*
  * Write a file that only its owner may read, in place of one that is there, whose owner and mode it
- * keeps where it may; else it belongs to whom its folder does. Returns 0 or a negative errno; then what was there is there still.
+ * keeps where it may; else it belongs to whom its folder does. Returns 0 or a negative errno; then
+ * what was there is there still.
  */
 ANY_THREAD int file_replace(const char *path, const void *data, size_t bytes);
 

@@ -24,7 +24,8 @@ struct listener {
 
 /*
  * Bind and listen at every address that the host stands for, all on one port. setting is what the
- * user calls it ("http"); where systemd passes sockets of that name, they are it. Appends to listeners[], of which there are *n, at most LISTENERS_MAX.
+ * user calls it ("http"); where systemd passes sockets of that name, they are it. Appends to
+ * listeners[], of which there are *n, at most LISTENERS_MAX.
  * Returns 0, or a negative errno with one sentence in reason.
  */
 ON_MAIN int listen_open(const struct server_address *address, const char *setting,
