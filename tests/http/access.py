@@ -2,6 +2,7 @@
 import base64
 import http.client
 import json
+import os
 import pathlib
 import shutil
 import ssl
@@ -147,6 +148,23 @@ class Logins(Access):
             run = fanlight(*arguments, input="secret\n")
             self.assertEqual((run.returncode, run.stdout, run.stderr.count("\n")), (1, "", 1),
                              (arguments, run.stderr))
+
+    @unittest.skipIf(os.geteuid(), "only root can give files away")
+    def test_what_root_makes_for_the_service_belongs_to_it(self):
+        nobody = 65534
+        folder = self.folder / "of-the-service"
+        folder.mkdir()
+        os.chown(folder, nobody, nobody)
+        runs = (fanlight("sign", "--state-dir", folder, "--for", "1h", "/stream"),
+                fanlight("passwd", folder / "accounts", "alice", input="secret"),
+                fanlight("token", folder / "accounts", "door"))
+        self.assertEqual([run.returncode for run in runs], [0, 0, 0])
+        made = list(folder.iterdir())
+        self.assertEqual(len(made), 2)
+        for path in made:
+            status = path.stat()
+            self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o777),
+                             (nobody, nobody, 0o600), path)
 
     def test_a_wrong_file_of_accounts_is_named(self):
         for text, said in (("alice:view\n", "line 1 of"), (None, "No such file")):
