@@ -3,18 +3,23 @@
  * tools/bench-browser.js FANLIGHT SECONDS ROUNDS
  *
  * How old a picture is when a browser shows it: from the moment of capture, which the test pattern
- * bears as a stamp. Over the page's live transport, drawn by its worker and by itself, and in an
- * <img>, in both layouts; the ways take turns. Prints the figures as JSON.
- *
- * Chromium hands out what its compositor has put together for the screen, which treats all ways
- * alike. In Firefox the stamp is read off the element, which takes time too; most of all from a
- * canvas that a worker draws, whose pictures come to the page by way of the compositor.
+ * bears as a stamp, until it stands in the memory of the screen of an X server, looked at every
+ * millisecond; which treats all browsers alike and all ways: the page's live transport, drawn by
+ * its worker and by itself, and an <img>, in both layouts. The ways take turns, in a fresh browser
+ * each round. Prints the figures, medians over the rounds, as JSON.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { launch, openBareImage, openPage, picture, readStamp, seesAdvancing }
+import { checkStamp, launch, openBareImage, openPage, picture, seesAdvancing }
   from '../tests/browser/browsers.js';
 import { Fanlight } from '../tests/browser/fanlight.js';
+import { until } from '../tests/browser/tap.js';
 import { percentile } from '../src/viewer/age.js';
 
 const BROWSERS = ['chromium', 'firefox'];
@@ -35,40 +40,59 @@ async function openLive(browser, url, prepare = () => {}) {
   return page;
 }
 
-/* In the page: the age, ms, of each picture that the element shows for so long. */
-async function watchElement(selector, seconds) {
-  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-  const element = document.querySelector(selector);
-  const ages = [];
-  let best = { error: Infinity }, last;
+/* An X server without any device, whose screen is a file in the format of xwd. */
+class Screen {
+  #folder;
+  #server;
+  #file;
+  #pixels; // where they begin
+  #stride;
 
-  for (let i = 0; i < 20; i++) {
-    const asked = performance.now();
-    const { now_us } = await (await fetch('/clock', { cache: 'no-store' })).json();
-    const answered = performance.now();
+  async start() {
+    this.#folder = await mkdtemp(path.join(tmpdir(), 'fanlight-screen-'));
+    this.#server = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-fbdir',
+      this.#folder, '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+    const [number] = await once(this.#server.stdio[3], 'data');
+    const header = Buffer.alloc(100);
 
-    if (answered - asked < best.error)
-      best = { error: answered - asked, offset: now_us / 1000 - (asked + answered) / 2 };
+    this.display = `:${String(number).trim()}`;
+    this.#file = openSync(path.join(this.#folder, 'Xvfb_screen0'));
+    readSync(this.#file, header, 0, header.length, 0);
+    this.#pixels = header.readUInt32BE(0) + 12 * header.readUInt32BE(19 * 4); // after the colours
+    this.#stride = header.readUInt32BE(12 * 4);
   }
-  for (const end = performance.now() + seconds * 1000; performance.now() < end;) {
-    // A bitmap, because Firefox draws an <img> on a canvas from a cache that is seconds old.
-    const bitmap = await createImageBitmap(element, 0, 0, 128, 40).catch(() => undefined);
-    const now = performance.now() + best.offset;
 
-    if (!bitmap)
-      continue;
-    canvas.drawImage(bitmap, 0, 0);
-    const { data } = canvas.getImageData(0, 0, 128, 40);
-    let stamp = 0n;
-
-    for (let i = 0; i < 64; i++)
-      stamp = stamp << 1n | BigInt(data[((i >> 4) * 8 + 4) * 512 + (i & 15) * 32 + 17] > 127);
-    if (last !== undefined && stamp !== last)
-      ages.push(now - Number(stamp) / 1e6);
-    last = stamp;
-    await new Promise((resolve) => setTimeout(resolve));
+  async stop() {
+    if (this.#server?.kill())
+      await once(this.#server, 'exit');
+    if (this.#file !== undefined)
+      closeSync(this.#file);
+    if (this.#folder)
+      await rm(this.#folder, { recursive: true });
   }
-  return ages;
+
+  /* The stamp whose corner is there, as readStamp() does. */
+  readStamp(left, top) {
+    const row = Buffer.alloc(16 * 8 * 4);
+    const bytes = Array(10).fill(0);
+
+    for (let i = 0; i < 80; i++) {
+      if (i % 16 === 0)
+        readSync(this.#file, row, 0, row.length,
+          this.#pixels + (top + i / 2 + 4) * this.#stride + left * 4);
+      bytes[i >> 3] = bytes[i >> 3] << 1 | (row[(i % 16 * 8 + 4) * 4 + 1] > 127);
+    }
+    return checkStamp(bytes);
+  }
+
+  /* The corner of the stamp, in the middle of those that are good enough to be read from. */
+  findStamp() {
+    for (let top = 3; top < 300; top++)
+      for (let left = 0; left < 100; left++)
+        if (this.readStamp(left + 3, top + 3) && this.readStamp(left - 3, top - 3))
+          return [left, top];
+    return undefined;
+  }
 }
 
 /* Put the element where its stamp is in the corner of the window, pixel for pixel. */
@@ -96,77 +120,65 @@ async function compareClocks(url) {
   return best.offset;
 }
 
-/* The age, ms, of each picture that Chromium puts on the screen for so long. */
-async function watchScreen(page, selector, seconds, url) {
-  const offset = await compareClocks(url);
-  const session = await page.createCDPSession();
-  const shots = [];
-  const ages = [];
-  let last;
+/* The age, ms, of each picture that the screen shows for so long. */
+async function watch(page, selector, seconds) {
+  const offset = await compareClocks(fanlight.url('http'));
 
-  await page.setViewport({ width: 320, height: 200 });
   await page.evaluate(uncover, selector);
-  session.on('Page.screencastFrame', (shot) => {
-    shots.push(shot);
-    session.send('Page.screencastFrameAck', { sessionId: shot.sessionId }).catch(() => {});
-  });
-  await session.send('Page.startScreencast', { format: 'png' });
-  await sleep(seconds * 1000);
-  await session.send('Page.stopScreencast');
+  const corner = await until('a stamp on the screen', () => screen.findStamp());
+  const ages = [];
+  let last = screen.readStamp(...corner);
 
-  const reader = await page.browser().newPage();
+  for (const end = performance.now() + seconds * 1000; performance.now() < end; await sleep(1)) {
+    const now = performance.timeOrigin + performance.now() + offset;
+    const stamp = screen.readStamp(...corner);
 
-  await reader.setContent('<img>');
-  for (const { data, metadata } of shots) {
-    await reader.$eval('img', (image, data) => {
-      image.src = `data:image/png;base64,${data}`;
-      return image.decode();
-    }, data);
-    const stamp = await readStamp(reader, 'img');
-
-    if (last && stamp && stamp !== last)
-      ages.push(metadata.timestamp * 1000 + offset - Number(stamp) / 1e6);
+    if (stamp && stamp !== last)
+      ages.push(now - Number(stamp) / 1e6);
     last = stamp ?? last;
   }
-  await reader.close();
-  return ages;
+  return ages.sort((a, b) => a - b);
 }
 
-async function measure(name, browser, way, seconds) {
+async function measure(browser, way, seconds) {
   const [page, selector] = await WAYS[way](browser, fanlight.url('https'));
-  const ages = name === 'chromium' ?
-    await watchScreen(page, selector, seconds, fanlight.url('http')) :
-    await page.evaluate(watchElement, selector, seconds);
+  const ages = await watch(page, selector, seconds);
 
   await page.close();
-  return ages;
+  return { 'age p50': percentile(ages, .5), 'age p95': percentile(ages, .95),
+    pictures: ages.length };
+}
+
+function median(numbers) {
+  return percentile(numbers.sort((a, b) => a - b), .5);
 }
 
 const [program, seconds, rounds] = process.argv.slice(2);
-const fanlight = new Fanlight(program, { camera: { size: '1280x720', fps: 30 } });
+// Displays show sixty pictures a second. Of a rate that divides that, each run would meet them at
+// a moment of its own; this one passes through all.
+const fanlight = new Fanlight(program, { camera: { size: '1280x720', fps: 29 } });
+const screen = new Screen();
 const results = {};
 
 try {
   await fanlight.start();
-  for (const name of BROWSERS) {
-    const browser = await launch(name);
-    const ages = Object.fromEntries(Object.keys(WAYS).map((way) => [way, []]));
+  await screen.start();
+  for (let i = 0; i < Number(rounds); i++)
+    for (const name of BROWSERS) {
+      const browser = await launch(name, screen.display);
 
-    try {
-      for (let i = 0; i < Number(rounds); i++)
+      try {
         for (const way of Object.keys(WAYS))
-          ages[way].push(...await measure(name, browser, way, Number(seconds)));
-    } finally {
-      await browser.close();
+          (results[`${name}, ${way}`] ??= []).push(await measure(browser, way, Number(seconds)));
+      } finally {
+        await browser.close();
+      }
     }
-    for (const [way, all] of Object.entries(ages)) {
-      all.sort((a, b) => a - b);
-      results[`${name}, ${way}`] = { 'age p50': percentile(all, .5),
-        'age p95': percentile(all, .95), pictures: all.length };
-    }
-  }
   await fanlight.stop();
 } finally {
+  await screen.stop();
   await fanlight.remove();
 }
-console.log(JSON.stringify(results));
+console.log(JSON.stringify(Object.fromEntries(Object.entries(results).map(([way, all]) =>
+  [way, Object.fromEntries(Object.keys(all[0]).map((figure) =>
+    [figure, median(all.map((one) => one[figure]))]))]))));

@@ -1,4 +1,4 @@
-/* Debian's browsers without a screen, and what the pictures in their pages show. */
+/* Debian's browsers, and what the pictures in their pages show. */
 import { until } from './tap.js';
 
 const BROWSERS = {
@@ -17,13 +17,14 @@ const BROWSERS = {
   },
 };
 
-export async function launch(name) {
+/* Without a screen, or on an X server's. */
+export async function launch(name, display) {
   const { default: puppeteer } = await import('puppeteer-core').catch(() => {
     throw new Error('puppeteer-core is not there; run "npm ci" in tests/browser');
   });
 
-  return puppeteer.launch({ ...BROWSERS[name], headless: true, acceptInsecureCerts: true,
-    timeout: 90000, protocolTimeout: 90000 });
+  return puppeteer.launch({ ...BROWSERS[name], headless: !display, acceptInsecureCerts: true,
+    env: { ...process.env, DISPLAY: display }, timeout: 90000, protocolTimeout: 90000 });
 }
 
 /* A page that keeps what it complains about in page.complaints, for complaints(). */
@@ -52,7 +53,7 @@ export async function complaints(page) {
 /*
  * Read the time stamp off the pattern that an <img> or a <canvas> shows: 16x5 blocks of 8x8 pixels,
  * white is 1, the highest bit first; 64 bits of capture time, then 0xF5 and the XOR of the time's
- * bytes. Gives the time as text, or undefined where there is no whole stamp.
+ * bytes. Gives the time, or undefined where there is no whole stamp.
  */
 export async function readStamp(page, selector) {
   const bytes = await page.evaluate(async (selector) => {
@@ -79,7 +80,12 @@ export async function readStamp(page, selector) {
     return bytes;
   }, selector);
 
-  if (!bytes || bytes[8] !== 0xf5 || bytes.slice(0, 8).reduce((a, b) => a ^ b) !== bytes[9])
+  return bytes && checkStamp(bytes);
+}
+
+/* The time that these ten bytes say; undefined where they are no stamp. */
+export function checkStamp(bytes) {
+  if (bytes[8] !== 0xf5 || bytes.slice(0, 8).reduce((a, b) => a ^ b) !== bytes[9])
     return undefined;
   return Buffer.from(bytes).readBigUInt64BE(0);
 }
