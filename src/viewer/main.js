@@ -8,6 +8,12 @@ import { Pauses } from './pauses.js';
 import { Tools } from './tools.js';
 import { Wall } from './wall.js';
 
+/* A page whose address holds name and password may ask for nothing; the browser knows them now. */
+const address = Object.assign(new URL(document.baseURI), { username: '', password: '' }).href;
+
+if (address !== document.baseURI)
+  location.replace(address);
+
 const POLL_MS = 2000;
 const ANSWER_MS = 5000; // a server that takes longer is as good as gone
 const MISSES_ALLOWED = 1; // of /state in a row

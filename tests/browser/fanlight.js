@@ -1,5 +1,5 @@
 /* A real Fanlight with test pattern cameras, and a relay that listens on the way to it. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -13,28 +13,37 @@ const CAMERA = { source: 'pattern', size: '640x360', fps: 15 };
 export class Fanlight {
   #program;
   #cameras;
+  #passwords;
   #folder;
   #child;
   #log;
   #ports = { http: 0, https: 0 };
 
-  /* cameras: the settings of each by its name, where they are not the usual ones. */
-  constructor(program, cameras) {
+  /*
+   * cameras: the settings of each by its name, where they are not the usual ones.
+   * passwords: of the accounts that may watch, by their names; where there are none, everybody may.
+   */
+  constructor(program, cameras, passwords = {}) {
     this.#program = program;
     this.#cameras = cameras;
+    this.#passwords = Object.entries(passwords);
   }
 
   /* Start; again after stop(), on the same ports. */
   async start() {
     this.#folder ??= await mkdtemp(path.join(tmpdir(), 'fanlight-browser-'));
     const settings = path.join(this.#folder, 'fanlight.conf');
+    const accounts = path.join(this.#folder, 'accounts');
 
     await writeFile(settings, Object.entries(this.#cameras).map(([name, camera]) =>
       [`[camera ${name}]`, ...Object.entries({ ...CAMERA, ...camera }).map((setting) =>
         setting.join(' = ')), ''].join('\n')).join('\n'));
+    for (const [name, password] of this.#passwords)
+      execFileSync(this.#program, ['passwd', '--view', accounts, name], { input: password });
     this.#log = '';
     this.#child = spawn(this.#program, ['--config', settings, '--state-dir', this.#folder,
-      '--http', `127.0.0.1:${this.#ports.http}`, '--https', `127.0.0.1:${this.#ports.https}`],
+      '--http', `127.0.0.1:${this.#ports.http}`, '--https', `127.0.0.1:${this.#ports.https}`,
+      ...this.#passwords.length ? ['--accounts', accounts] : []],
       { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child.stderr.setEncoding('utf8').on('data', (text) => this.#log += text);
     await until('the URLs in the log', () => {

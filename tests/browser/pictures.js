@@ -54,6 +54,15 @@ async function page_shows_images_where_the_browser_lacks_more({ browser, fanligh
   assert.deepEqual(await complaints(page), []);
 }
 
+async function page_without_scripts_shows_the_first_camera({ browser, fanlight }) {
+  const page = await openPage(browser);
+
+  await page.setJavaScriptEnabled(false);
+  await page.goto(fanlight.url('https'), { waitUntil: 'domcontentloaded' });
+  await fanlight.hasClients(1); // without those of the page before
+  await seesAdvancing(page, 'noscript img');
+}
+
 async function bare_image_advances_over_http2_in_each_layout({ browser, fanlight }) {
   for (const layout of ['early', 'classic']) {
     await (await openBareImage(browser, fanlight.url('https'), layout)).bringToFront();
@@ -133,6 +142,9 @@ async function page_works_below_a_proxys_prefix({ browser, fanlight, proxy }) {
   await readsText(page, /fps · \d+ ms/);
   assert.deepEqual(await complaints(page), []);
 }
+
+/* Firefox cannot be told to do without. */
+export const scriptless = { chromium: [page_without_scripts_shows_the_first_camera] };
 
 export const pictures = [
   page_shows_live_pictures_over_one_http2_connection,

@@ -155,6 +155,28 @@ async function controls_are_set_as_the_driver_takes_them({ browser, proxy }) {
   await until('the format', () => camera.format().fourcc === 'MJPG');
 }
 
+async function account_that_may_watch_watches({ browser, closed }) {
+  const page = await openPage(browser);
+
+  await page.authenticate({ username: 'bob', password: 'bobs' });
+  await page.goto(closed.url('https'));
+  await seesAdvancing(page, picture(1));
+  await readsText(page, /\d+ ms\s+capture to screen/);
+  await until('the server to know that they are drawn', () => page.evaluate(async () =>
+    (await (await fetch('state')).json()).cameras[0].clients[0]?.drawn > 5));
+  assert.deepEqual(await complaints(page), []);
+}
+
+/* By another name of the host than before, of which the browser knows no password yet. */
+async function address_may_hold_name_and_password({ browser, closed }) {
+  const page = await openPage(browser);
+
+  await page.goto(`https://bob:bobs@localhost:${closed.port('https')}/`);
+  await until('a picture', () => readStamp(page, picture(1)).catch(() => {})); // of the next page
+  await seesAdvancing(page, picture(1));
+  assert.doesNotMatch(await page.evaluate(() => document.baseURI), /bob/);
+}
+
 async function page_has_no_barriers({ browser, browserName, proxy, fanlight }) {
   const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   const schemes = browserName === 'chromium' ? ['light', 'dark'] : ['light'];
@@ -200,5 +222,7 @@ export const use = [
   key_makes_the_picture_fill_the_screen,
   addresses_are_whole_urls_below_the_prefix,
   controls_are_set_as_the_driver_takes_them,
+  account_that_may_watch_watches,
+  address_may_hold_name_and_password,
   page_has_no_barriers,
 ];

@@ -2,7 +2,7 @@
 import { launch } from './browsers.js';
 import { Fanlight, Relay } from './fanlight.js';
 import { failures } from './failures.js';
-import { pictures } from './pictures.js';
+import { pictures, scriptless } from './pictures.js';
 import { Proxy } from './proxy.js';
 import { soak } from './soak.js';
 import { plan, test } from './tap.js';
@@ -16,11 +16,12 @@ const house = {
   nine: new Fanlight(program, Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
     .map((name) => [name, small]))),
   away: new Fanlight(program, { attic: { source: '/dev/no-such-camera' }, door: {} }),
+  closed: new Fanlight(program, { door: {} }, { bob: 'bobs' }),
   fast: new Fanlight(program, { door: { size: '320x180', fps: 120 } }),
   relay: new Relay(),
   proxy: new Proxy('/house/cameras/'),
 };
-const servers = [house.fanlight, house.nine, house.away, house.fast];
+const servers = [house.fanlight, house.nine, house.away, house.closed, house.fast];
 
 try {
   await Promise.all(servers.map((server) => server.start()));
@@ -29,8 +30,8 @@ try {
   house.browser = await launch(browserName);
   const [first] = await house.browser.pages();
 
-  for (const promise of [...pictures, ...use, ...floating[browserName] ?? [],
-    ...failures, ...soak[browserName] ?? []]) {
+  for (const promise of [...pictures, ...scriptless[browserName] ?? [], ...use,
+    ...floating[browserName] ?? [], ...failures, ...soak[browserName] ?? []]) {
     if (chosen.length && !chosen.includes(promise.name))
       continue;
     await test(promise.name, () => promise(house));
