@@ -33,12 +33,16 @@ ON_CAPTURE static void reset_selection(
 
 /* ---- what the device offers ---- */
 
+/* All formats in all sizes: several times what the richest devices list, and soon shown as JSON. */
+#define MODES_MOST 1024
+
 struct mode_list {
-	struct v4l2_mode *modes;
-	size_t n, capacity;
+	struct v4l2_mode *modes; /* MODES_MOST */
+	size_t n;
 };
 
-ANY_THREAD static int add_mode(const struct v4l2_device *device, struct mode_list *list,
+/* Returns whether there is room for more. */
+ANY_THREAD static bool add_mode(const struct v4l2_device *device, struct mode_list *list,
 	uint32_t fourcc, uint32_t width, uint32_t height)
 {
 	struct v4l2_mode mode = {.fourcc = fourcc, .width = width, .height = height};
@@ -50,18 +54,8 @@ ANY_THREAD static int add_mode(const struct v4l2_device *device, struct mode_lis
 		n = device_rates(device, fourcc, width, height, rates, RATES_MAX, &range);
 	for (size_t i = 0; i < n; i++)
 		mode.fps = rates[i] > mode.fps ? rates[i] : mode.fps;
-
-	if (list->n == list->capacity) {
-		size_t capacity = list->capacity ? 2 * list->capacity : 64;
-		struct v4l2_mode *modes = reallocarray(list->modes, capacity, sizeof *list->modes);
-
-		if (!modes)
-			return -ENOMEM;
-		list->modes = modes;
-		list->capacity = capacity;
-	}
 	list->modes[list->n++] = mode;
-	return 0;
+	return list->n < MODES_MOST;
 }
 
 /* A scaler could blow the picture up; left the choice, ask for no more than the source has. */
@@ -92,13 +86,13 @@ ANY_THREAD static void limit_to_source(
 		range->max_height = height;
 }
 
-/* Add one format in every size that may be chosen. */
-ANY_THREAD static int add_format(const struct v4l2_device *device, uint32_t fourcc,
+/* Add one format in every size that may be chosen. Returns whether there is room for more. */
+ANY_THREAD static bool add_format(const struct v4l2_device *device, uint32_t fourcc,
 	const struct camera_config *wish, struct mode_list *list)
 {
 	uint32_t sizes[V4L2_CHOOSE_SIZES][2];
 	struct v4l2_frmsizeenum size;
-	int err = 0;
+	bool room = true;
 
 	if (!device_size(device, fourcc, 0, &size))
 		return add_mode(device, list, fourcc, 0, 0);
@@ -108,14 +102,14 @@ ANY_THREAD static int add_format(const struct v4l2_device *device, uint32_t four
 		if (!wish->width)
 			limit_to_source(device, &size.stepwise);
 		n = v4l2_choose_sizes(&size.stepwise, wish, sizes);
-		for (size_t i = 0; !err && i < n; i++)
-			err = add_mode(device, list, fourcc, sizes[i][0], sizes[i][1]);
-		return err;
+		for (size_t i = 0; room && i < n; i++)
+			room = add_mode(device, list, fourcc, sizes[i][0], sizes[i][1]);
+		return room;
 	}
 	do {
-		err = add_mode(device, list, fourcc, size.discrete.width, size.discrete.height);
-	} while (!err && device_size(device, fourcc, size.index + 1, &size));
-	return err;
+		room = add_mode(device, list, fourcc, size.discrete.width, size.discrete.height);
+	} while (room && device_size(device, fourcc, size.index + 1, &size));
+	return room;
 }
 
 /* A native format whose planes come in the buffers that this API can hand over, or convertible. */
@@ -131,17 +125,15 @@ ANY_THREAD static bool is_readable(const struct v4l2_device *device, uint32_t fo
 int setup_list_modes(const struct v4l2_device *device, const struct camera_config *wish,
 	struct v4l2_mode **ret_modes, size_t *ret_n)
 {
-	struct mode_list list = {0};
+	struct mode_list list = {.modes = calloc(MODES_MOST, sizeof *list.modes)};
 	struct v4l2_fmtdesc format;
-	int err = 0;
+	bool room = true;
 
-	for (uint32_t i = 0; !err && device_format(device, i, &format); i++)
+	if (!list.modes)
+		return -ENOMEM;
+	for (uint32_t i = 0; room && device_format(device, i, &format); i++)
 		if (is_readable(device, format.pixelformat))
-			err = add_format(device, format.pixelformat, wish, &list);
-	if (err < 0) {
-		free(list.modes);
-		return err;
-	}
+			room = add_format(device, format.pixelformat, wish, &list);
 	*ret_modes = list.modes;
 	*ret_n = list.n;
 	return 0;

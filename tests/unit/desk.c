@@ -391,6 +391,17 @@ ON_CONTROL static void formats_are_told(void **state)
 	free(text);
 }
 
+/* Of all formats that the last answer told of. */
+ON_CONTROL static size_t count_sizes(void)
+{
+	json_t *format;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(last, "formats"), i, format)
+		n += json_array_size(json_object_get(format, "sizes"));
+	return n;
+}
+
 ON_CONTROL static void lists_without_end_are_cut_off(void **state)
 {
 	(void)state;
@@ -398,6 +409,7 @@ ON_CONTROL static void lists_without_end_are_cut_off(void **state)
 	fake_control(MODE)->maximum = INT64_MAX;
 	assert_int_equal(ask(""), 0);
 	assert_in_range(json_array_size(json_object_get(last, "controls")), 100, 2000);
+	assert_in_range(count_sizes(), 100, 2000);
 	assert_non_null(told("control_00980920")); /* of a title that is no text */
 	assert_int_equal(ask("{\"controls\":{\"mode\":77}}"), 0);
 	assert_refused(-EINVAL, "{\"controls\":{\"mode\":4294967296}}", "mode", "takes not");
