@@ -4,7 +4,8 @@
  * One way leads: all frames go its way, but now and then one has a turn the other way. When those
  * have saved, all in all, as much time as a frame usually takes, the other way leads. No single
  * frame counts for more than that, so that one that was interrupted decides nothing. Slices have to
- * be clearly faster: they take time of cores that others may want.
+ * be clearly faster, by a millisecond at least: they take time of cores that others may want, and
+ * more of it than whole frames do.
  */
 #ifndef FANLIGHT_CHOICE_H
 #define FANLIGHT_CHOICE_H

@@ -8,7 +8,7 @@
 
 #include "encode/choice.h"
 
-#define WHOLE_NS 1000000
+#define WHOLE_NS 10000000
 
 /* Encode frames; how many of them were sliced. */
 static unsigned encode(
@@ -75,6 +75,20 @@ static void slices_that_save_next_to_nothing_do_not_come_back(void **state)
 	(void)state;
 	encode(&choice, 1000, WHOLE_NS, WHOLE_NS * 98 / 100);
 	assert_true(choice.whole);
+}
+
+static void slices_of_short_frames_are_given_up_however_fast(void **state)
+{
+	struct choice choice = {0};
+
+	(void)state;
+	/* They save 0.8 ms, and all of 0.9 ms if they could. */
+	encode(&choice, 10 * SOON, 1600000, 800000);
+	assert_true(choice.whole);
+	encode(&choice, 10 * SOON, 900000, 0);
+	assert_true(choice.whole);
+	encode(&choice, 10 * SOON, 2400000, 1200000);
+	assert_false(choice.whole);
 }
 
 static void the_other_way_is_tried_rarely(void **state)
@@ -149,6 +163,7 @@ int main(void)
 		cmocka_unit_test(slices_that_cost_more_are_given_up_soon),
 		cmocka_unit_test(slices_that_pay_half_of_the_time_are_given_up),
 		cmocka_unit_test(slices_that_save_next_to_nothing_do_not_come_back),
+		cmocka_unit_test(slices_of_short_frames_are_given_up_however_fast),
 		cmocka_unit_test(the_other_way_is_tried_rarely),
 		cmocka_unit_test(what_pays_may_change_with_the_load),
 		cmocka_unit_test(slices_that_are_interrupted_less_pay),
