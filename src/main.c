@@ -298,7 +298,7 @@ ON_MAIN static int start(struct program *program)
 			return err;
 		}
 		err = pipeline_create(
-			&camera->camera, &camera->jpeg, program->workers, &program->pipelines[i]);
+			&camera->camera, &camera->process, &camera->jpeg, program->workers, &program->pipelines[i]);
 		if (err < 0) {
 			log_error("main", "camera %s: %s", camera->camera.name, strerror(-err));
 			return err;

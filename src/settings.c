@@ -399,6 +399,18 @@ static void print_address(const struct setting *setting, const void *field, FILE
 			address->port);
 }
 
+static int parse_process(const struct setting *setting, void *field, const char *value)
+{
+	return process_set(field, process_find_setting(setting->name), value);
+}
+
+static void print_process(const struct setting *setting, const void *field, FILE *out)
+{
+	const struct process_config *process = field;
+
+	fputs(process->texts[process_find_setting(setting->name)], out);
+}
+
 /* ---- the table ---- */
 
 static const char *const log_levels[] = {
@@ -428,7 +440,13 @@ static const char *const chromas[] = {
 #define FIELD(type, field) offsetof(type, field), sizeof(((type *)NULL)->field)
 #define SERVER(field)      false, FIELD(struct settings, field)
 #define CAMERA(field)      true, FIELD(struct camera_settings, field)
-#define ADDRESS_ALLOWED    "ADDR:PORT, [IPV6]:PORT, :PORT for every address, or off"
+/* What is allowed, process/ says itself. */
+#define PROCESS(name, argument)                                                            \
+	{                                                                                  \
+		name, true, offsetof(struct camera_settings, process), PROCESS_TEXT_BYTES, \
+			parse_process, print_process, argument, NULL, NULL                 \
+	}
+#define ADDRESS_ALLOWED "ADDR:PORT, [IPV6]:PORT, :PORT for every address, or off"
 
 /* clang-format off */
 static const struct setting settings_table[] = {
@@ -503,6 +521,13 @@ static const struct setting settings_table[] = {
 	{"controls", CAMERA(camera), parse_controls, print_controls,
 		"NAME=N,...", "set at start, as v4l2-ctl spells them",
 		"NAME=NUMBER, NAME=NUMBER, at most 32, names in lower case"},
+	PROCESS("process", "NAME,..."),
+	PROCESS("rotate", "0|90|180|270"),
+	PROCESS("flip", "none|horizontal|vertical|both"),
+	PROCESS("crop", "WxH+X+Y"),
+	PROCESS("scale", "1/N|WxH"),
+	PROCESS("mask", "X,Y X,Y X,Y;..."),
+	PROCESS("mask-style", "black|mosaic"),
 };
 /* clang-format on */
 
@@ -619,6 +644,7 @@ ANY_THREAD static bool fits_a_line(const char *value)
 ON_MAIN static int apply(struct loader *loader, const struct setting *setting, const char *value)
 {
 	void *owner = loader->settings;
+	const char *allowed = setting->allowed;
 	int err;
 
 	if (!fits_a_line(value))
@@ -631,9 +657,11 @@ ON_MAIN static int apply(struct loader *loader, const struct setting *setting, c
 	if (err == -ENAMETOOLONG)
 		return complain(loader, setting->name, "\"%s\" is too long; use at most %zu bytes",
 			value, setting->size_bytes - 1);
+	if (setting->parse == parse_process)
+		allowed = process_setting_allowed(process_find_setting(setting->name));
 	if (err < 0)
-		return complain(loader, setting->name, "\"%s\" is not allowed; use %s", value,
-			setting->allowed);
+		return complain(
+			loader, setting->name, "\"%s\" is not allowed; use %s", value, allowed);
 
 	loader->origins[setting - settings_table] = loader->here;
 	if (owner != &loader->every)
@@ -656,7 +684,8 @@ ON_MAIN static struct camera_settings *find_camera(struct settings *settings, co
 ANY_THREAD static bool is_reserved(const char *name)
 {
 	static const char *const reserved[] = {"stream", "snapshot", "state", "healthz", "live",
-		"metrics", "controls", "cameras", "api", "static", "auth", "login", "logout"};
+		"metrics", "controls", "process", "cameras", "api", "static", "auth", "login",
+		"logout"};
 
 	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
 		if (!strcmp(reserved[i], name))
@@ -936,6 +965,7 @@ ON_MAIN static int apply_defaults(struct loader *loader)
 	};
 	int err = 0;
 
+	process_config_init(&loader->every.process);
 	find_state_dir(state_dir, sizeof state_dir);
 	for (size_t i = 0; !err && i < sizeof defaults / sizeof *defaults; i++)
 		err = apply(loader, find_setting(defaults[i][0]), defaults[i][1]);
@@ -959,6 +989,14 @@ ON_MAIN static int check_together(struct loader *loader)
 		return complain_of(loader, "cert", "goes with a key; give that too, or neither");
 	if (*server->key && !*server->cert)
 		return complain_of(loader, "key", "goes with a cert; give that too, or neither");
+	for (size_t i = 0; i < loader->settings->n_cameras; i++) {
+		const char *idle = process_find_idle(&loader->settings->cameras[i].process);
+
+		if (idle)
+			return complain_of(loader, idle,
+				"does nothing unless process names its filter; add that, or leave "
+				"this out");
+	}
 	if (!http->enabled && !https->enabled)
 		return complain_of(loader, "https",
 			"is off and so is http; nobody could watch, leave one of them on");

@@ -12,6 +12,7 @@
 #include "camera/camera.h"
 #include "encode/jpeg.h"
 #include "encode/workers.h"
+#include "process/config.h"
 #include "server/server.h"
 
 #define SETTINGS_CAMERAS_MAX 16
@@ -19,6 +20,7 @@
 struct camera_settings {
 	struct camera_config camera;
 	struct jpeg_config jpeg;
+	struct process_config process;
 };
 
 struct settings {

@@ -60,6 +60,7 @@ struct frame {
 	enum frame_encoding encoding;
 	enum frame_range range;
 	struct frame_order order;
+	bool kept; /* others look at these pixels, or build upon them: draw into a copy */
 
 	uint32_t sequence;    /* as the camera counts, gaps are frames that it lost */
 	uint64_t captured_ns; /* CLOCK_MONOTONIC, when the camera took it */

@@ -7,6 +7,8 @@
 #define FANLIGHT_STATS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/histogram.h"
@@ -41,6 +43,28 @@ enum camera_fault {
 	CAMERA_FAULTS,
 };
 
+/* Filters of a camera that have a name of their own. */
+#define FILTERS_NAMED 16
+
+struct filter_stats {
+	/* main, then control */
+	atomic_bool named; /* the name is there, and stays */
+	char name[32];
+
+	/* encode */
+	stat_counter failed; /* frames that it refused, which were dropped */
+	struct histogram time;
+};
+
+/* Its name, or NULL as long as it has none. */
+static inline const char *filter_stats_name(const struct filter_stats *stats)
+{
+	/* Acquire, partner of the release where it is named. */
+	return atomic_load_explicit((atomic_bool *)&stats->named, memory_order_acquire)
+		       ? stats->name
+		       : NULL;
+}
+
 /* What happened to one camera's frames since start. Each group is written by one thread. */
 struct camera_stats {
 	/* capture */
@@ -66,11 +90,12 @@ struct camera_stats {
 	/* encode */
 	stat_counter encoded;         /* packets published */
 	stat_counter dropped_corrupt; /* camera JPEGs that no decoder could use */
-	stat_counter odd_size; /* camera JPEGs of another size than it was set to; passed on */
-	stat_counter dmabuf_syncs;        /* begins and ends of reading a dma-buf by the CPU */
+	stat_counter odd_size;     /* camera JPEGs of another size than it was set to; passed on */
+	stat_counter dmabuf_syncs; /* begins and ends of reading a dma-buf by the CPU */
 	stat_counter dropped_encode;      /* libjpeg refused, or no memory for the packet */
 	stat_counter dropped_server_busy; /* encoded, but a newer one came before it was served */
 	struct histogram dequeue_to_encode, encode;
+	struct filter_stats filters[FILTERS_NAMED];
 };
 
 #endif

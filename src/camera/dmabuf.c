@@ -1,7 +1,6 @@
 #include "camera/dmabuf.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <sys/ioctl.h>
 
 #include <linux/dma-buf.h>
@@ -16,7 +15,7 @@ ANY_THREAD static bool is_first_of_buffer(const struct frame *frame, uint32_t pl
 
 ON_ENCODE static int sync_buffer(int dmabuf_fd, uint64_t flags, stat_counter *syncs)
 {
-	struct dma_buf_sync sync = {.flags = flags | DMA_BUF_SYNC_READ};
+	struct dma_buf_sync sync = {.flags = flags};
 
 	while (ioctl(dmabuf_fd, DMA_BUF_IOCTL_SYNC, &sync))
 		if (errno != EINTR && errno != EAGAIN)
@@ -26,31 +25,39 @@ ON_ENCODE static int sync_buffer(int dmabuf_fd, uint64_t flags, stat_counter *sy
 }
 
 /* End what was begun on the first n planes. */
-ON_ENCODE static void end_read(const struct frame *frame, uint32_t n, stat_counter *syncs)
+ON_ENCODE static void end_first(
+	const struct frame *frame, uint32_t n, uint64_t access, stat_counter *syncs)
 {
-	/* Only reads happened: there is nothing to flush that could fail to be. */
+	/* What was written has been read again; whether the device sees it is nobody's matter. */
 	for (uint32_t i = 0; i < n; i++)
 		if (is_first_of_buffer(frame, i))
-			(void)sync_buffer(frame->planes[i].dmabuf_fd, DMA_BUF_SYNC_END, syncs);
+			(void)sync_buffer(
+				frame->planes[i].dmabuf_fd, DMA_BUF_SYNC_END | access, syncs);
 }
 
-int dmabuf_begin_read(const struct frame *frame, stat_counter *syncs)
+ANY_THREAD static uint64_t access_of(bool writes)
+{
+	return writes ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ;
+}
+
+int dmabuf_begin(const struct frame *frame, bool writes, stat_counter *syncs)
 {
 	for (uint32_t i = 0; i < frame->n_planes; i++) {
 		int err;
 
 		if (!is_first_of_buffer(frame, i))
 			continue;
-		err = sync_buffer(frame->planes[i].dmabuf_fd, DMA_BUF_SYNC_START, syncs);
+		err = sync_buffer(
+			frame->planes[i].dmabuf_fd, DMA_BUF_SYNC_START | access_of(writes), syncs);
 		if (err < 0) {
-			end_read(frame, i, syncs);
+			end_first(frame, i, access_of(writes), syncs);
 			return err;
 		}
 	}
 	return 0;
 }
 
-void dmabuf_end_read(const struct frame *frame, stat_counter *syncs)
+void dmabuf_end(const struct frame *frame, bool writes, stat_counter *syncs)
 {
-	end_read(frame, frame->n_planes, syncs);
+	end_first(frame, frame->n_planes, access_of(writes), syncs);
 }

@@ -2,17 +2,19 @@
 #ifndef FANLIGHT_DMABUF_H
 #define FANLIGHT_DMABUF_H
 
+#include <stdbool.h>
+
 #include "base/roles.h"
 #include "base/stats.h"
 #include "fanlight/frame.h"
 
 /*
- * Stand before and after CPU reads of a frame: DMA_BUF_IOCTL_SYNC on each distinct dma-buf of it,
- * counted in syncs. Beginning also waits until devices whose work the buffer knows of (its implicit
+ * Stand before and after CPU access to a frame, to read or also to write: DMA_BUF_IOCTL_SYNC on
+ * each distinct dma-buf of it, counted in syncs. Beginning also waits until devices whose work the buffer knows of (its implicit
  * fences) have written it. Frames without dma-bufs need and get nothing.
  * Beginning returns 0 or a negative errno; then nothing is to be ended.
  */
-ON_ENCODE int dmabuf_begin_read(const struct frame *frame, stat_counter *syncs);
-ON_ENCODE void dmabuf_end_read(const struct frame *frame, stat_counter *syncs);
+ON_ENCODE int dmabuf_begin(const struct frame *frame, bool writes, stat_counter *syncs);
+ON_ENCODE void dmabuf_end(const struct frame *frame, bool writes, stat_counter *syncs);
 
 #endif

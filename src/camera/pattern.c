@@ -495,6 +495,7 @@ ON_CAPTURE static int make_buffers(struct pattern *p)
 			.height = info->height,
 			.encoding = info->encoding,
 			.range = info->range,
+			.kept = true,
 			.loan = i};
 		for (size_t k = 0; k < FRAME_MAX_PLANES; k++)
 			frame->planes[k].dmabuf_fd = -1;

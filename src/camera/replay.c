@@ -52,6 +52,7 @@ ON_CAPTURE static void lay_out(
 		.n_planes = format_find(p->fourcc)->n_planes,
 		.encoding = p->encoding,
 		.range = p->range,
+		.kept = true,
 	};
 	for (size_t i = 0; i < ret_frame->n_planes; i++)
 		ret_frame->planes[i] = (struct frame_plane){

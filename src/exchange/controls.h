@@ -6,7 +6,10 @@
 
 #define CONTROL_REQUEST_BYTES 4096
 
+enum control_subject { CONTROL_CAMERA, CONTROL_FILTERS };
+
 struct control_request {
+	enum control_subject subject;
 	size_t bytes; /* of the patch; 0 asks how things are */
 	char text[CONTROL_REQUEST_BYTES];
 };

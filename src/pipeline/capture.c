@@ -124,6 +124,8 @@ ON_CAPTURE static int capture_frame(struct pipeline *p)
 		publish_status(p, "");
 		log_online(p);
 	}
+	/* Who draws into it is not to be seen by another reader. */
+	frame.kept |= p->lending.n_readers > 1;
 	TRACE(captured, frame.captured_ns, frame.sequence, frame.dequeued_ns);
 	lending_lend(&p->lending, &frame, &home);
 	/* What nobody wants is not taken, and not lost. */

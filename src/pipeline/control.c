@@ -1,9 +1,11 @@
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
 #include "pipeline/inside.h"
+#include "process/document.h"
 
 ON_CONTROL static void answer_server(struct pipeline *p, int err, char *json)
 {
@@ -45,6 +47,38 @@ ON_CONTROL static void follow_camera(struct pipeline *p)
 	}
 }
 
+/* Encode takes other filters from its next frame on; what it has left behind is destroyed. */
+ON_CONTROL static int change_filters(struct pipeline *p, const struct process_config *config)
+{
+	struct chain **slot = exchange_slot(&p->chains);
+	int err = chain_create(config, p->stats.filters, slot);
+
+	if (err < 0)
+		return err;
+	slot = exchange_publish(&p->chains);
+	chain_destroy(*slot);
+	*slot = NULL;
+	p->process = *config;
+	note_change(p);
+	return 0;
+}
+
+ON_CONTROL static void attend_filters(struct pipeline *p, const struct control_request *request)
+{
+	struct process_config config = p->process;
+	char *json;
+	int err = document_patch(&config, request->text, request->bytes, &json);
+
+	if (!err && request->bytes) {
+		err = change_filters(p, &config);
+		if (err < 0) {
+			free(json);
+			json = NULL;
+		}
+	}
+	answer_server(p, err, json);
+}
+
 ON_CONTROL static void attend_server(struct pipeline *p)
 {
 	const struct control_request *request;
@@ -58,6 +92,10 @@ ON_CONTROL static void attend_server(struct pipeline *p)
 	if (!exchange_take(&p->requests, &slot))
 		return;
 	request = slot;
+	if (request->subject == CONTROL_FILTERS) {
+		attend_filters(p, request);
+		return;
+	}
 	err = desk_ask(&p->desk, request->text, request->bytes, &format, &json);
 	if (request->bytes)
 		note_change(p);

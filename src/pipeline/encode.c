@@ -44,21 +44,31 @@ ON_ENCODE static bool is_compressed(const struct frame *frame)
 	return frame->fourcc == V4L2_PIX_FMT_MJPEG || frame->fourcc == V4L2_PIX_FMT_JPEG;
 }
 
-/* Make the packet of one frame. Returns 0 or a negative errno, counted. */
+ON_ENCODE static int make_jpeg(
+	struct pipeline *p, const struct frame *view, struct packet *packet, bool piecemeal)
+{
+	if (is_compressed(view))
+		return copy_jpeg(p, view, packet);
+	if (piecemeal)
+		return slicer_encode_piecemeal(p->slicer, view, packet);
+	return slicer_encode(p->slicer, view, packet);
+}
+
+/* Make the packet of one frame, filtered. Returns 0 or a negative errno, counted. */
 ON_ENCODE static int encode_frame(
 	struct pipeline *p, const struct frame *frame, struct packet *packet, bool piecemeal)
 {
-	int err = dmabuf_begin_read(frame, &p->stats.dmabuf_syncs);
+	bool draws = chain_draws(p->chain, frame);
+	int err = dmabuf_begin(frame, draws, &p->stats.dmabuf_syncs);
+	struct frame view = *frame;
 
 	if (err < 0)
 		goto count;
-	if (is_compressed(frame))
-		err = copy_jpeg(p, frame, packet);
-	else if (piecemeal)
-		err = slicer_encode_piecemeal(p->slicer, frame, packet);
-	else
-		err = slicer_encode(p->slicer, frame, packet);
-	dmabuf_end_read(frame, &p->stats.dmabuf_syncs);
+	if (!chain_is_empty(p->chain))
+		err = is_compressed(frame) ? -EOPNOTSUPP : chain_run(p->chain, &view);
+	if (!err)
+		err = make_jpeg(p, &view, packet, piecemeal);
+	dmabuf_end(frame, draws, &p->stats.dmabuf_syncs);
 	packet->encode_end_ns = clock_now_ns();
 	TRACE(encode_end, frame->captured_ns);
 
@@ -78,6 +88,18 @@ ON_ENCODE static void publish_packet(struct pipeline *p, struct packet *packet)
 		stat_add(&p->stats.dropped_server_busy, 1);
 	packet_unref(*slot);
 	*slot = NULL;
+}
+
+ON_ENCODE static const char *reason_of(int err)
+{
+	switch (err) {
+	case -EBADMSG:
+		return "the camera's JPEG is broken";
+	case -EOPNOTSUPP:
+		return "filters take no JPEGs of cameras; set format to a raw one, such as YUYV";
+	default:
+		return strerror(-err);
+	}
 }
 
 /*
@@ -111,9 +133,7 @@ ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame 
 	packet_unref(packet);
 	if (err < 0 && log_allowed(&p->bad_frames, 10 * NS_PER_S, &suppressed))
 		log_warning(p->room, "frame %u dropped: %s (and %u more before it)",
-			frame->sequence,
-			err == -EBADMSG ? "the camera's JPEG is broken" : strerror(-err),
-			suppressed);
+			frame->sequence, reason_of(err), suppressed);
 }
 
 void *encode_loop(void *context)
@@ -127,7 +147,7 @@ void *encode_loop(void *context)
 			{p->frames.fresh_fd, POLLIN, 0},
 			{p->demand.event_fd, POLLIN, 0},
 		};
-		void *slot;
+		void *slot, *chain;
 
 		(void)poll(fds, 3, -1); /* EINTR: looking costs nothing */
 		if (fds[0].revents)
@@ -145,6 +165,9 @@ void *encode_loop(void *context)
 			continue;
 		if (!exchange_take(&p->frames, &slot))
 			continue;
+		/* After the frame: what was captured after a change is filtered as that says. */
+		if (exchange_take(&p->chains, &chain))
+			p->chain = *(struct chain **)chain;
 		if (((struct frame *)slot)->fourcc && demand_exists(&p->demand))
 			encode_and_publish(p, slot);
 	}

@@ -13,7 +13,7 @@
  *   login   (one):          compare a password with its hash for the server, which takes a while.
  *
  * Two exchanges join them, frames and packets; a third carries the camera's status to the server.
- * Control has a pair of them with the server (requests, answers) and with capture: presence says
+ * Control sends encode its filters by a fourth. It has a pair of them with the server (requests, answers) and with capture: presence says
  * where the camera is, wishes which format it should change to.
  * Downstream starts first, upstream stops first.
  */
@@ -33,6 +33,7 @@
 #include "exchange/packet.h"
 #include "pipeline/life.h"
 #include "pipeline/pipeline.h"
+#include "process/chain.h"
 
 /* Where control finds the camera. */
 struct presence {
@@ -64,6 +65,7 @@ struct pipeline {
 	struct exchange wishes;   /* control to capture, of struct wish */
 	struct exchange requests; /* server to control, of struct control_request */
 	struct exchange answers;  /* control to server, of struct control_answer */
+	struct exchange chains;   /* control to encode, of struct chain * */
 	struct demand demand;     /* server to encode */
 	struct camera_stats stats;
 	struct pulse capture_pulse, control_pulse, encode_pulse;
@@ -75,6 +77,7 @@ struct pipeline {
 	struct wish wish_slots[EXCHANGE_SLOTS];
 	struct control_request request_slots[EXCHANGE_SLOTS];
 	struct control_answer answer_slots[EXCHANGE_SLOTS];
+	struct chain *chain_slots[EXCHANGE_SLOTS];
 
 	/* capture */
 	struct camera *camera;
@@ -89,10 +92,12 @@ struct pipeline {
 
 	/* control */
 	struct desk desk;
-	uint64_t wish; /* the number of the last */
-	bool waiting;  /* the server, for it to be tried */
+	uint64_t wish;                 /* the number of the last */
+	bool waiting;                  /* the server, for it to be tried */
+	struct process_config process; /* what the newest chain was made of */
 
 	/* encode */
+	struct chain *chain; /* the newest that was taken */
 	struct slicer *slicer;
 	struct packet_pool pool;
 	struct log_limit bad_frames;

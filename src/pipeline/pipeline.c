@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "pipeline/inside.h"
 
-#define EXCHANGES 8
+#define EXCHANGES 9
 
 struct exchange_slots {
 	struct exchange *exchange;
@@ -27,13 +27,24 @@ ON_MAIN static void list_exchanges(struct pipeline *p, struct exchange_slots ret
 		{&p->wishes, p->wish_slots, sizeof p->wish_slots[0]},
 		{&p->requests, p->request_slots, sizeof p->request_slots[0]},
 		{&p->answers, p->answer_slots, sizeof p->answer_slots[0]},
+		{&p->chains, p->chain_slots, sizeof p->chain_slots[0]},
 	};
 
 	memcpy(ret_list, list, sizeof list);
 }
 
-int pipeline_create(const struct camera_config *camera, const struct jpeg_config *jpeg,
-	struct workers *workers, struct pipeline **ret_pipeline)
+/* Encode begins with the filters that are configured. */
+ON_MAIN static int make_chain(struct pipeline *p)
+{
+	int err = chain_create(&p->process, p->stats.filters, exchange_slot(&p->chains));
+
+	if (!err)
+		(void)exchange_publish(&p->chains);
+	return err;
+}
+
+int pipeline_create(const struct camera_config *camera, const struct process_config *process,
+	const struct jpeg_config *jpeg, struct workers *workers, struct pipeline **ret_pipeline)
 {
 	/* Not calloc(): the exchanges are aligned to cache lines. */
 	struct pipeline *p = aligned_alloc(alignof(struct pipeline), sizeof *p);
@@ -46,6 +57,7 @@ int pipeline_create(const struct camera_config *camera, const struct jpeg_config
 	p->config = camera;
 	p->asked = *camera;
 	p->lending = (struct lending){.readers = {&p->frames}, .n_readers = 1};
+	p->process = *process;
 	(void)strcpy(p->now.reason, "it is being opened");
 	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
 	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = -1;
@@ -61,6 +73,9 @@ int pipeline_create(const struct camera_config *camera, const struct jpeg_config
 	for (size_t i = 0; !err && i < EXCHANGES; i++)
 		err = exchange_init(
 			exchanges[i].exchange, exchanges[i].slots, exchanges[i].slot_bytes);
+	if (err < 0)
+		goto fail;
+	err = make_chain(p);
 	if (err < 0)
 		goto fail;
 	err = desk_init(&p->desk);
@@ -191,6 +206,7 @@ void pipeline_destroy(struct pipeline *p)
 	for (size_t i = 0; i < EXCHANGE_SLOTS; i++) {
 		packet_unref(p->packet_slots[i]);
 		free(p->answer_slots[i].json);
+		chain_destroy(p->chain_slots[i]);
 	}
 	packet_pool_finish(&p->pool);
 	slicer_destroy(p->slicer);

@@ -11,6 +11,7 @@
 #include "camera/camera.h"
 #include "encode/jpeg.h"
 #include "encode/workers.h"
+#include "process/config.h"
 #include "server/server.h"
 
 struct pipeline;
@@ -19,7 +20,8 @@ struct pipeline;
  * Make a pipeline that takes one of the workers' jobs; nothing runs and no device is opened yet.
  * camera and workers live as long as the pipeline. Returns 0 or a negative errno.
  */
-ON_MAIN int pipeline_create(const struct camera_config *camera, const struct jpeg_config *jpeg,
+ON_MAIN int pipeline_create(const struct camera_config *camera,
+	const struct process_config *process, const struct jpeg_config *jpeg,
 	struct workers *workers, struct pipeline **ret_pipeline);
 
 /* The pipeline as the server sees it; valid until pipeline_destroy(). */

@@ -1,5 +1,6 @@
 /*
- * /<camera>/controls: how a camera's controls and formats are, and changes to them. The camera's
+ * /<camera>/controls and /<camera>/process: how a camera's controls and formats, or its filters, are,
+ * and changes to them. The camera's
  * control thread answers, one request at a time; further ones wait here. Who is waited for too long
  * is told so, and the thread's answer then goes to nobody.
  */
@@ -21,6 +22,7 @@ struct errand {
 	h2o_timeout_entry_t timeout;
 	struct feed *feed;
 	h2o_req_t *req;
+	enum control_subject subject;
 };
 
 /* The errand is over: its request is about to be answered, or is gone. */
@@ -50,6 +52,7 @@ ON_SERVER static void ask_next(struct feed *feed)
 	h2o_linklist_unlink(&errand->link);
 	feed->asked = errand;
 	feed->asking = true;
+	slot->subject = errand->subject;
 	slot->bytes = errand->req->entity.len; /* libh2o takes no longer body than fits here */
 	if (slot->bytes)
 		memcpy(slot->text, errand->req->entity.base, slot->bytes);
@@ -103,11 +106,12 @@ ON_SERVER static void pass_on(struct errand *errand, const struct control_answer
 	reply(req, status, "application/json", answer->json, strlen(answer->json));
 }
 
-void controls_serve(struct feed *feed, h2o_req_t *req)
+void controls_serve(struct feed *feed, h2o_req_t *req, enum control_subject subject)
 {
 	struct errand *errand = h2o_mem_alloc_shared(&req->pool, sizeof *errand, dispose_errand);
 
-	*errand = (struct errand){.timeout = {.cb = on_impatient}, .feed = feed, .req = req};
+	*errand = (struct errand){
+		.timeout = {.cb = on_impatient}, .feed = feed, .req = req, .subject = subject};
 	h2o_linklist_insert(&feed->errands, &errand->link);
 	h2o_timeout_link(req->conn->ctx->loop, &feed->server->control_patience, &errand->timeout);
 	ask_next(feed);

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "exchange/controls.h"
 #include "exchange/exchange.h"
 #include "server/access.h"
 #include "server/connections.h"
@@ -213,8 +214,8 @@ ON_SERVER void snapshots_stop(struct feed *feed);
 /* Prepare the timer of those that wait. */
 ON_SERVER void controls_begin(struct server *server);
 
-/* Answer how controls and formats are; a request with a body changes them first. */
-ON_SERVER void controls_serve(struct feed *feed, h2o_req_t *req);
+/* Answer how the camera or its filters are; a request with a body changes them first. */
+ON_SERVER void controls_serve(struct feed *feed, h2o_req_t *req, enum control_subject subject);
 
 /* The control thread may have answered: pass that on. */
 ON_SERVER void controls_take(struct feed *feed);

@@ -15,8 +15,8 @@
 
 /* Room for the beginnings of all metrics and the process's samples, and for a camera's lines. */
 #define COMMON_BYTES      16384
-#define CAMERA_NUMBERS    48
-#define CAMERA_HISTOGRAMS (5 + 3 * PROTOCOLS)
+#define CAMERA_NUMBERS    (48 + FILTERS_NAMED)
+#define CAMERA_HISTOGRAMS (5 + 3 * PROTOCOLS + FILTERS_NAMED)
 #define CAMERA_BYTES \
 	((CAMERA_NUMBERS + CAMERA_HISTOGRAMS * EXPOSITION_HISTOGRAM_LINES) * EXPOSITION_LINE_BYTES)
 
@@ -166,6 +166,30 @@ ON_SERVER static void encode(struct exposition *e, struct feed *feed)
 	add_histogram(e, &feed->camera.stats->encode);
 }
 
+/* Set the labels of a filter; whether there is one. */
+ON_SERVER static bool label_filter(struct exposition *e, const struct feed *feed, size_t i)
+{
+	const char *name = filter_stats_name(&feed->camera.stats->filters[i]);
+
+	if (name)
+		label_more(e, feed, "filter", name);
+	return name;
+}
+
+ON_SERVER static void filter_times(struct exposition *e, struct feed *feed)
+{
+	for (size_t i = 0; i < FILTERS_NAMED; i++)
+		if (label_filter(e, feed, i))
+			add_histogram(e, &feed->camera.stats->filters[i].time);
+}
+
+ON_SERVER static void filter_failures(struct exposition *e, struct feed *feed)
+{
+	for (size_t i = 0; i < FILTERS_NAMED; i++)
+		if (label_filter(e, feed, i))
+			add_counter(e, &feed->camera.stats->filters[i].failed);
+}
+
 ON_SERVER static void encode_to_publish(struct exposition *e, struct feed *feed)
 {
 	add_histogram(e, &feed->encode_to_publish);
@@ -278,7 +302,10 @@ static const struct camera_metric {
 		capture_to_dequeue},
 	{"fanlight_dequeue_to_encode_seconds", "histogram", "From then until its encoding began.",
 		dequeue_to_encode},
-	{"fanlight_encode_seconds", "histogram", "Encoding of a frame.", encode},
+	{"fanlight_encode_seconds", "histogram", "Filtering and encoding of a frame.", encode},
+	{"fanlight_filter_seconds", "histogram", "A filter's part of that.", filter_times},
+	{"fanlight_filter_failures_total", "counter",
+		"Frames dropped because a filter refused them.", filter_failures},
 	{"fanlight_encode_to_publish_seconds", "histogram",
 		"From the end of encoding until the server had the picture.", encode_to_publish},
 	{"fanlight_publish_to_send_seconds", "histogram",

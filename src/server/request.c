@@ -125,6 +125,7 @@ static const struct address {
 	{"snapshot", ROUTE_SNAPSHOT, true},
 	{"live", ROUTE_LIVE, true},
 	{"controls", ROUTE_CONTROLS, true},
+	{"process", ROUTE_PROCESS, true},
 	{"state", ROUTE_STATE, false},
 	{"healthz", ROUTE_HEALTH, false},
 	{"metrics", ROUTE_METRICS, false},
@@ -188,6 +189,7 @@ const char *request_methods(enum route route)
 	case ROUTE_REPORT:
 		return "POST";
 	case ROUTE_CONTROLS:
+	case ROUTE_PROCESS:
 		return "GET, HEAD, PATCH";
 	default:
 		return "GET, HEAD";

@@ -20,6 +20,7 @@ enum route {
 	ROUTE_REPORT, /* of a live stream's viewer */
 	ROUTE_CLOCK,
 	ROUTE_CONTROLS,
+	ROUTE_PROCESS,
 	ROUTE_STATE,
 	ROUTE_HEALTH,
 	ROUTE_METRICS,

@@ -248,7 +248,10 @@ ON_SERVER static void serve(
 		metrics_serve(server, req);
 		break;
 	case ROUTE_CONTROLS:
-		controls_serve(feed, req);
+		controls_serve(feed, req, CONTROL_CAMERA);
+		break;
+	case ROUTE_PROCESS:
+		controls_serve(feed, req, CONTROL_FILTERS);
 		break;
 	case ROUTE_CLOCK:
 		serve_clock(req);

@@ -114,6 +114,26 @@ static json_t *json_stages(const struct feed *feed)
 		json_stage(&feed->total));
 }
 
+static json_t *json_filters(const struct camera_stats *stats)
+{
+	json_t *filters = json_array();
+
+	for (size_t i = 0; i < FILTERS_NAMED; i++) {
+		const struct filter_stats *filter = &stats->filters[i];
+		const char *name = filter_stats_name(filter);
+		uint64_t frames = histogram_count(&filter->time);
+		double sum_ms = (double)stat_read(&filter->time.sum_ns) / 1e6;
+
+		if (name)
+			(void)json_array_append_new(filters,
+				json_pack("{s:o, s:I, s:o, s:o}", "name", json_text(name), "frames",
+					(json_int_t)frames, "failed", json_counter(&filter->failed),
+					"mean_ms",
+					json_rounded(frames ? sum_ms / (double)frames : 0)));
+	}
+	return filters;
+}
+
 ON_SERVER static const char *layout_name(enum part_layout layout)
 {
 	static const char *const names[] = {"classic", "early", "live"};
@@ -194,6 +214,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "drops", json_drops(stats));
 	put(camera, "oddities", json_oddities(stats));
 	put(camera, "stages_ms", json_stages(feed));
+	put(camera, "filters", json_filters(stats));
 	put(camera, "clients", json_clients(feed));
 	return camera;
 }

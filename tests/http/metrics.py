@@ -79,7 +79,7 @@ class Case(server.Case):
 
 
 class Metrics(Case):
-    OPTIONS = ("--size", "640x360", "--fps", "60")
+    OPTIONS = ("--size", "640x360", "--fps", "60", "--process", "orient")
 
     def watched(self):
         """Metrics after a stream of each kind of HTTP/1 had pictures, and one was reported."""

@@ -150,8 +150,11 @@ static void scale_planes(
 				double down = (double)in->height[c] / out->height[c];
 				double across = (double)in->width[c] / out->width[c], sum = 0;
 
-				for (uint32_t v = 0; v < in->height[c]; v++)
-					for (uint32_t u = 0; u < in->width[c]; u++)
+				/* Where it might, so as not to look at all of them each time. */
+				for (uint32_t v = (uint32_t)(y * down);
+					v < in->height[c] && v < (y + 1) * down; v++)
+					for (uint32_t u = (uint32_t)(x * across);
+						u < in->width[c] && u < (x + 1) * across; u++)
 						sum += in->samples[c][v][u] *
 						       overlap(v, y * down, (y + 1) * down) *
 						       overlap(u, x * across, (x + 1) * across);

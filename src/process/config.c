@@ -1,0 +1,264 @@
+#include "process/config.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIZE_MOST    16384
+#define DIVISOR_MOST 64
+
+static const char *const filter_names[] = {
+	[FILTER_ORIENT] = "orient",
+	[FILTER_MASK] = "mask",
+};
+#define N_FILTERS (sizeof filter_names / sizeof *filter_names)
+
+/* ---- pieces of text; each moves *at behind what it takes ---- */
+
+static void skip_spaces(const char **at)
+{
+	*at += strspn(*at, " \t");
+}
+
+static bool take(const char **at, const char *word)
+{
+	size_t length = strlen(word);
+
+	if (strncmp(*at, word, length) != 0)
+		return false;
+	*at += length;
+	return true;
+}
+
+static bool take_count(const char **at, uint32_t least, uint32_t most, uint32_t *ret_count)
+{
+	unsigned long count;
+	char *end;
+
+	if (!isdigit((unsigned char)**at))
+		return false;
+	count = strtoul(*at, &end, 10); /* ULONG_MAX when there are too many digits */
+	if (count < least || count > most)
+		return false;
+	*at = end;
+	*ret_count = (uint32_t)count;
+	return true;
+}
+
+/* A number from 0 to 100, of which *ret_share is the hundredth part. */
+static bool take_percent(const char **at, float *ret_share)
+{
+	size_t length = strspn(*at, "0123456789.");
+	char *end;
+	float percent = strtof(*at, &end);
+
+	/* strtof() also knows signs, exponents and names. */
+	if (!length || end != *at + length || !(percent >= 0 && percent <= 100))
+		return false;
+	*at = end;
+	*ret_share = percent / 100;
+	return true;
+}
+
+/* ---- settings; each parser returns whether the text is right ---- */
+
+static bool parse_step(const char *text, size_t length, struct process_step *step)
+{
+	for (size_t i = 0; i < N_FILTERS; i++)
+		if (length == strlen(filter_names[i]) && !strncmp(text, filter_names[i], length)) {
+			step->kind = (enum filter_kind)i;
+			(void)snprintf(step->name, sizeof step->name, "%s", filter_names[i]);
+			return true;
+		}
+	return false;
+}
+
+static bool has_step(const struct process_config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->n_steps; i++)
+		if (!strcmp(config->steps[i].name, name))
+			return true;
+	return false;
+}
+
+static bool parse_steps(struct process_config *config, const char *text)
+{
+	config->n_steps = 0;
+	while (*text) {
+		size_t length = strcspn(text, ","), used = length;
+		struct process_step step;
+
+		while (used && isspace((unsigned char)text[used - 1]))
+			used--;
+		if (config->n_steps == PROCESS_STEPS_MOST || !parse_step(text, used, &step) ||
+			has_step(config, step.name))
+			return false;
+		config->steps[config->n_steps++] = step;
+		text += length;
+		if (*text++ != ',')
+			break;
+		skip_spaces(&text);
+		if (!*text)
+			return false;
+	}
+	return true;
+}
+
+static bool parse_rotate(struct process_config *config, const char *text)
+{
+	static const char *const words[] = {"0", "90", "180", "270"};
+
+	for (unsigned i = 0; i < 4; i++)
+		if (!strcmp(text, words[i])) {
+			config->orient.quarter_turns = i;
+			return true;
+		}
+	return false;
+}
+
+static bool parse_flip(struct process_config *config, const char *text)
+{
+	bool horizontal = !strcmp(text, "horizontal"), vertical = !strcmp(text, "vertical");
+	bool both = !strcmp(text, "both");
+
+	config->orient.mirrored = horizontal || both;
+	config->orient.flipped = vertical || both;
+	return horizontal || vertical || both || !strcmp(text, "none");
+}
+
+static bool parse_crop(struct process_config *config, const char *text)
+{
+	struct orient_config *o = &config->orient;
+
+	o->crop_width = 0;
+	if (!strcmp(text, "none"))
+		return true;
+	return take_count(&text, 1, SIZE_MOST, &o->crop_width) && take(&text, "x") &&
+	       take_count(&text, 1, SIZE_MOST, &o->crop_height) && take(&text, "+") &&
+	       take_count(&text, 0, SIZE_MOST, &o->crop_left) && take(&text, "+") &&
+	       take_count(&text, 0, SIZE_MOST, &o->crop_top) && !*text;
+}
+
+static bool parse_scale(struct process_config *config, const char *text)
+{
+	struct orient_config *o = &config->orient;
+
+	o->divisor = 1;
+	if (!strcmp(text, "none"))
+		return true;
+	if (take(&text, "1/"))
+		return take_count(&text, 1, DIVISOR_MOST, &o->divisor) && !*text;
+	o->divisor = 0;
+	return take_count(&text, 1, SIZE_MOST, &o->width) && take(&text, "x") &&
+	       take_count(&text, 1, SIZE_MOST, &o->height) && !*text;
+}
+
+static bool parse_mask(struct process_config *config, const char *text)
+{
+	struct mask_config *mask = &config->mask;
+	unsigned corners = 0;
+
+	mask->n_points = 0;
+	while (*text) {
+		struct mask_point *point = &mask->points[mask->n_points];
+
+		if (mask->n_points == PROCESS_POINTS_MOST || !take_percent(&text, &point->x) ||
+			!take(&text, ",") || !take_percent(&text, &point->y))
+			return false;
+		mask->n_points++;
+		corners++;
+		skip_spaces(&text);
+		point->ends = !*text || take(&text, ";");
+		skip_spaces(&text);
+		if (point->ends && corners < PROCESS_CORNERS_LEAST)
+			return false;
+		corners = point->ends ? 0 : corners;
+	}
+	return true;
+}
+
+static bool parse_mask_style(struct process_config *config, const char *text)
+{
+	config->mask.mosaic = !strcmp(text, "mosaic");
+	return config->mask.mosaic || !strcmp(text, "black");
+}
+
+/* ---- the table ---- */
+
+static const struct {
+	const char *name, *initially, *allowed;
+	bool (*parse)(struct process_config *config, const char *text);
+	enum filter_kind filter; /* whose it is, but for the first */
+} settings[] = {
+	[PROCESS_STEPS] = {"process", "", "names with commas between them, each once: orient, mask",
+		parse_steps},
+	[PROCESS_ROTATE] = {"rotate", "0", "0, 90, 180 or 270", parse_rotate, FILTER_ORIENT},
+	[PROCESS_FLIP] = {"flip", "none", "none, horizontal, vertical or both", parse_flip,
+		FILTER_ORIENT},
+	[PROCESS_CROP] = {"crop", "none", "WIDTHxHEIGHT+LEFT+TOP in pixels, or none", parse_crop,
+		FILTER_ORIENT},
+	[PROCESS_SCALE] = {"scale", "none",
+		"1/2, 1/4 or another part down to 1/64, WIDTHxHEIGHT, or none", parse_scale,
+		FILTER_ORIENT},
+	[PROCESS_MASK] = {"mask", "",
+		"X,Y X,Y X,Y of at least three corners in percent, and a ; before the next "
+		"polygon, at most 64 corners in all",
+		parse_mask, FILTER_MASK},
+	[PROCESS_MASK_STYLE] = {"mask-style", "black", "black or mosaic", parse_mask_style,
+		FILTER_MASK},
+};
+
+const char *process_setting_name(enum process_setting setting)
+{
+	return settings[setting].name;
+}
+
+const char *process_setting_allowed(enum process_setting setting)
+{
+	return settings[setting].allowed;
+}
+
+enum process_setting process_find_setting(const char *name)
+{
+	enum process_setting i = 0;
+
+	while (i < PROCESS_SETTINGS && strcmp(settings[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+void process_config_init(struct process_config *config)
+{
+	*config = (struct process_config){0};
+	for (enum process_setting i = 0; i < PROCESS_SETTINGS; i++) {
+		int err = process_set(config, i, settings[i].initially);
+
+		assert(!err);
+		(void)err; /* where asserts are not compiled */
+	}
+}
+
+int process_set(struct process_config *config, enum process_setting setting, const char *text)
+{
+	struct process_config changed = *config;
+
+	if (strlen(text) >= PROCESS_TEXT_BYTES)
+		return -ENAMETOOLONG;
+	if (!settings[setting].parse(&changed, text))
+		return -EINVAL;
+	strcpy(changed.texts[setting], text);
+	*config = changed;
+	return 0;
+}
+
+const char *process_find_idle(const struct process_config *config)
+{
+	for (enum process_setting i = PROCESS_STEPS + 1; i < PROCESS_SETTINGS; i++)
+		if (strcmp(config->texts[i], settings[i].initially) != 0 &&
+			!has_step(config, filter_names[settings[i].filter]))
+			return settings[i].name;
+	return NULL;
+}

@@ -1,0 +1,28 @@
+/* What every filter of a chain is: it sees one frame after the other, all on one thread. */
+#ifndef FANLIGHT_PROCESS_FILTER_H
+#define FANLIGHT_PROCESS_FILTER_H
+
+#include <stdbool.h>
+
+#include "base/pixels.h"
+#include "base/roles.h"
+#include "fanlight/frame.h"
+#include "process/config.h"
+
+/* The first member of every filter. */
+struct filter {
+	/*
+	 * ON_ENCODE: draw into the frame or change how it is read; it is of this format, fits and
+	 * can be written to if the filter draws. Returns 0 or a negative errno, and the frame is
+	 * dropped.
+	 */
+	int (*run)(struct filter *filter, const struct pixel_format *format, struct frame *frame);
+	void (*destroy)(struct filter *filter);
+	bool draws;
+};
+
+/* Makers, one a kind. Return NULL without memory. */
+ANY_THREAD struct filter *orient_create(const struct orient_config *config);
+ANY_THREAD struct filter *mask_create(const struct mask_config *config);
+
+#endif

@@ -1,0 +1,212 @@
+"""Filters: asked for, refused, and changed under the eyes of viewers."""
+import io
+import json
+import pathlib
+import subprocess
+import tempfile
+import threading
+
+from PIL import Image, ImageChops
+
+import server
+import tap
+from server import classic_parts, eventually, JSON, Record, records
+
+OFF = {"process": "", "rotate": "0", "flip": "none", "crop": "none", "scale": "none", "mask": "",
+       "mask-style": "black"}
+
+
+def patch(fanlight, change, path="/process", headers=(JSON,)):
+    """Status and answer."""
+    status, headers, text = fanlight.get(path, *headers, method="PATCH", body=json.dumps(change))
+    return status, json.loads(text) if "json" in headers["content-type"] else text.decode()
+
+
+def opened(jpeg):
+    image = Image.open(io.BytesIO(jpeg))
+    image.load()
+    return image
+
+
+def snapshot(fanlight):
+    """A picture that was captured after it was asked for."""
+    def ask():
+        status, _, jpeg = fanlight.get("/snapshot?max_age_ms=0")
+        return status == 200 and jpeg
+    return eventually(ask)
+
+
+class Live(server.Case):
+    OPTIONS = ("--size", "320x192", "--fps", "30")
+
+    def setUp(self):
+        self.change(OFF)
+
+    def change(self, change):
+        status, answer = patch(self.fanlight, change)
+        self.assertEqual(status, 200, answer)
+        return answer
+
+    def next_of(self, pictures, size):
+        """Go on until a picture of this size comes; all before it decode as well."""
+        return next(image for image in map(opened, pictures) if image.size == size)
+
+    def outputs(self):
+        """Pictures without end, of each kind of output."""
+        return [(jpeg for _, jpeg in classic_parts(self.stream())),
+                (record.payload for record in records(self.stream("/live").read)
+                 if record.type == Record.PICTURE),
+                iter(lambda: snapshot(self.fanlight), None)]
+
+    def test_document_tells_what_is_asked(self):
+        self.assertEqual(json.loads(self.fanlight.get("/process")[2]), OFF)
+        answer = self.change({"process": "orient", "rotate": "90"})
+        self.assertEqual(answer, {**OFF, "process": "orient", "rotate": "90"})
+        self.assertEqual(json.loads(self.fanlight.get("/camera/process")[2]), answer)
+
+    def test_turned_and_scaled_pictures_leave_every_output(self):
+        outputs = self.outputs()
+        for change, size in (({"process": "orient", "rotate": "90"}, (192, 320)),
+                             ({"scale": "1/2"}, (96, 160)),
+                             ({"rotate": "0", "scale": "100x75"}, (100, 75)),
+                             ({"crop": "64x48+10+20", "scale": "none"}, (64, 48)),
+                             ({"process": ""}, (320, 192))):
+            self.change(change)
+            for pictures in outputs:
+                self.next_of(pictures, size)
+
+    def test_mask_is_in_every_output(self):
+        outputs = self.outputs()
+        # The upper right quarter; a new size tells that the mask is there, too.
+        self.change({"process": "mask, orient", "mask": "50,0 100,0 100,50 50,50",
+                     "crop": "318x190+0+0"})
+        for pictures in outputs:
+            image = self.next_of(pictures, (318, 190)).convert("L")
+            self.assertLess(image.crop((176, 0, 318, 80)).getextrema()[1], 8)
+            self.assertGreater(image.crop((0, 0, 144, 80)).getextrema()[1], 100)
+
+    def test_pattern_is_whole_again_without_the_mask(self):
+        pictures = self.outputs()[0]
+        self.change({"process": "mask, orient", "mask": "0,0 100,0 100,100 0,100",
+                     "crop": "300x180+0+0"})
+        self.assertLess(self.next_of(pictures, (300, 180)).convert("L").getextrema()[1], 8)
+        self.change({"process": ""})
+        for _ in range(10):  # all of the pattern's buffers have had their turn
+            image = self.next_of(pictures, (320, 192)).convert("L")
+            self.assertGreater(image.crop((0, 100, 30, 110)).getextrema()[0], 150)
+
+    def test_times_are_shown(self):
+        self.change({"process": "orient, mask", "mask": "0,0 9,0 9,9"})
+        next(self.outputs()[0])
+
+        def counts():
+            return {one["name"]: one["frames"] for one in self.fanlight.camera()["filters"]
+                    if one["frames"] and not one["failed"]}
+        eventually(lambda: {"orient", "mask"} <= counts().keys())
+        metrics = self.fanlight.get("/metrics")[2].decode()
+        for name in "orient", "mask":
+            self.assertIn(f'fanlight_filter_seconds_count{{camera="camera",filter="{name}"}}',
+                          metrics)
+            self.assertIn(f'fanlight_filter_failures_total{{camera="camera",filter="{name}"}} 0',
+                          metrics)
+
+    def test_what_is_not_allowed_changes_nothing(self):
+        before = self.change({"process": "orient", "rotate": "180"})
+        for change, setting, sentence in (
+                ({"rotate": "45"}, "rotate", "this is not allowed; use 0, 90, 180 or 270"),
+                ({"flip": "both", "scale": "2"}, "scale", "use 1/2, 1/4 or another part"),
+                ({"process": "orient, nonsense"}, "process", "orient, mask"),
+                ({"rotate": 90}, "rotate", "the value is to be a string"),
+                ({"size": "1x1"}, "size", "there is no such setting of filters"),
+                ([], None, "this is no JSON object"), ("x", None, "this is no JSON object")):
+            status, answer = patch(self.fanlight, change)
+            self.assertEqual((status, answer.get("setting")), (400, setting))
+            self.assertIn(sentence, answer["error"])
+            self.assertEqual(json.loads(self.fanlight.get("/process")[2]), before)
+
+    def test_only_our_own_page_changes_anything(self):
+        for headers, expected in (((JSON, "Sec-Fetch-Site: cross-site"), 403), ((), 415)):
+            self.assertEqual(patch(self.fanlight, {"rotate": "90"}, headers=headers)[0], expected)
+        status, headers, _ = self.fanlight.get("/process", JSON, method="PUT", body="{}")
+        self.assertEqual((status, headers["allow"]), (405, "GET, HEAD, PATCH"))
+
+    def test_changes_under_load_tear_no_picture(self):
+        done = threading.Event()
+
+        def change():
+            for n in range(60):
+                self.change({"process": ["orient, mask", "mask", ""][n % 3],
+                             "rotate": ["90", "270"][n % 2], "mask": "10,10 90,10 50,90",
+                             "mask-style": ["black", "mosaic"][n % 2]})
+            done.set()
+        changer = threading.Thread(target=change)
+        changer.start()
+        sizes = set()
+        for _, jpeg in classic_parts(self.stream()):
+            sizes.add(opened(jpeg).size)
+            if done.is_set():
+                break
+        changer.join()
+        self.assertTrue(sizes <= {(320, 192), (192, 320)}, sizes)
+
+
+class Orientation(server.Case):
+    """Against jpegtran, which turns JPEGs without looking at a pixel."""
+    TURNS = {("90", "none"): ["-rotate", "90"], ("180", "none"): ["-rotate", "180"],
+             ("270", "none"): ["-rotate", "270"], ("0", "horizontal"): ["-flip", "horizontal"],
+             ("0", "vertical"): ["-flip", "vertical"], ("90", "horizontal"): ["-transpose"],
+             ("90", "vertical"): ["-transverse"]}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-filters-")
+        still = pathlib.Path(cls.folder.name) / "still.y4m"
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x240:r=1",
+                        "-frames:v", "1", "-pix_fmt", "yuvj420p", "-strict", "-1", still],
+                       check=True, stdin=subprocess.DEVNULL)
+        cls.OPTIONS, cls.SOURCE = ("--fps", "30", "--quality", "100"), f"replay:{still}"
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.folder.cleanup()
+
+    def test_turned_pictures_are_jpegtrans(self):
+        plain = snapshot(self.fanlight)
+        for (rotate, flip), arguments in self.TURNS.items():
+            answer = patch(self.fanlight, {"process": "orient", "rotate": rotate, "flip": flip})
+            self.assertEqual(answer[0], 200)
+            expected = subprocess.run(["jpegtran", "-perfect", *arguments], input=plain, check=True,
+                                      capture_output=True).stdout
+            ours = opened(snapshot(self.fanlight))
+            difference = ImageChops.difference(ours.convert("RGB"), opened(expected).convert("RGB"))
+            # The transform rounds rows before columns.
+            self.assertLessEqual(max(most for _, most in difference.getextrema()), 6)
+
+
+class Compressed(server.Case):
+    """Filters cannot hide anything in a camera's own JPEGs, so those are not shown."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-filters-")
+        Image.new("RGB", (64, 48)).save(pathlib.Path(cls.folder.name) / "one.jpg")
+        cls.OPTIONS = ("--process", "mask", "--mask", "0,0 9,0 9,9")
+        cls.SOURCE = "replay:" + cls.folder.name
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.folder.cleanup()
+
+    def test_picture_that_cannot_be_masked_is_not_shown(self):
+        self.assertEqual(self.fanlight.get("/snapshot")[0], 503)
+        eventually(lambda: any("filters take no JPEGs of cameras; set format to a raw one" in line
+                               for line in self.fanlight.log))
+        self.assertEqual(patch(self.fanlight, {"process": ""})[0], 200)
+        self.assertEqual(opened(snapshot(self.fanlight)).size, (64, 48))
+
+
+tap.main()
