@@ -281,6 +281,7 @@ ON_MAIN static int start(struct program *program)
 	struct server_camera cameras[SETTINGS_CAMERAS_MAX];
 	struct settings *settings = &program->settings;
 	char reason[SERVER_REASON_BYTES], camera_reason[CAMERA_REASON_BYTES];
+	char filter_reason[PROCESS_REASON_BYTES];
 	int err;
 
 	err = workers_create(
@@ -297,10 +298,10 @@ ON_MAIN static int start(struct program *program)
 			log_error("main", "camera %s: %s", camera->camera.name, camera_reason);
 			return err;
 		}
-		err = pipeline_create(
-			&camera->camera, &camera->process, &camera->jpeg, program->workers, &program->pipelines[i]);
+		err = pipeline_create(&camera->camera, &camera->process, &camera->jpeg,
+			program->workers, &program->pipelines[i], filter_reason);
 		if (err < 0) {
-			log_error("main", "camera %s: %s", camera->camera.name, strerror(-err));
+			log_error("main", "camera %s: %s", camera->camera.name, filter_reason);
 			return err;
 		}
 		pipeline_describe(program->pipelines[i], &cameras[i]);

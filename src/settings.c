@@ -528,6 +528,8 @@ static const struct setting settings_table[] = {
 	PROCESS("scale", "1/N|WxH"),
 	PROCESS("mask", "X,Y X,Y X,Y;..."),
 	PROCESS("mask-style", "black|mosaic"),
+	PROCESS("plugin-dir", "PATH"),
+	PROCESS("plugin-budget", "MS|off"),
 };
 /* clang-format on */
 

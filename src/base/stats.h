@@ -52,7 +52,8 @@ struct filter_stats {
 	char name[32];
 
 	/* encode */
-	stat_counter failed; /* frames that it refused, which were dropped */
+	stat_counter failed;   /* frames that it refused, which were dropped */
+	stat_counter bypassed; /* times it was left out, for it was too slow */
 	struct histogram time;
 };
 

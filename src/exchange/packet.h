@@ -16,6 +16,7 @@
 
 #include "base/roles.h"
 #include "exchange/exchange.h"
+#include "exchange/results.h"
 
 /* As many pieces as a packet can have. */
 #define PACKET_PIECES_MOST 16
@@ -45,6 +46,7 @@ struct packet {
 
 	uint32_t width, height; /* pixels */
 	uint32_t sequence;      /* the camera's own */
+	struct results results; /* of its filters */
 	/* CLOCK_MONOTONIC */
 	uint64_t captured_ns;
 	uint64_t dequeued_ns;

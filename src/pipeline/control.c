@@ -48,10 +48,11 @@ ON_CONTROL static void follow_camera(struct pipeline *p)
 }
 
 /* Encode takes other filters from its next frame on; what it has left behind is destroyed. */
-ON_CONTROL static int change_filters(struct pipeline *p, const struct process_config *config)
+ON_CONTROL static int change_filters(
+	struct pipeline *p, const struct process_config *config, char reason[PROCESS_REASON_BYTES])
 {
 	struct chain **slot = exchange_slot(&p->chains);
-	int err = chain_create(config, p->stats.filters, slot);
+	int err = chain_create(config, p->stats.filters, slot, reason);
 
 	if (err < 0)
 		return err;
@@ -65,15 +66,23 @@ ON_CONTROL static int change_filters(struct pipeline *p, const struct process_co
 
 ON_CONTROL static void attend_filters(struct pipeline *p, const struct control_request *request)
 {
+	/* A sandbox allows no child to try plugins in. */
+	static const char late[] = "plugins are loaded when Fanlight starts: name this one in the "
+				   "settings file, and start anew";
 	struct process_config config = p->process;
-	char *json;
+	char reason[PROCESS_REASON_BYTES], *json;
 	int err = document_patch(&config, request->text, request->bytes, &json);
 
+	if (!err && !process_has_plugins_of(p->process_at_start, &config)) {
+		free(json);
+		err = document_refuse(late, "process", -EBUSY, &json);
+	}
 	if (!err && request->bytes) {
-		err = change_filters(p, &config);
+		config.live = true;
+		err = change_filters(p, &config, reason);
 		if (err < 0) {
 			free(json);
-			json = NULL;
+			(void)document_refuse(reason, "process", err, &json);
 		}
 	}
 	answer_server(p, err, json);

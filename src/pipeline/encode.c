@@ -65,7 +65,8 @@ ON_ENCODE static int encode_frame(
 	if (err < 0)
 		goto count;
 	if (!chain_is_empty(p->chain))
-		err = is_compressed(frame) ? -EOPNOTSUPP : chain_run(p->chain, &view);
+		err = is_compressed(frame) ? -EOPNOTSUPP
+					   : chain_run(p->chain, &view, &packet->results);
 	if (!err)
 		err = make_jpeg(p, &view, packet, piecemeal);
 	dmabuf_end(frame, draws, &p->stats.dmabuf_syncs);
@@ -110,6 +111,7 @@ ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame 
 {
 	bool piecemeal = demand_is_piecemeal(&p->demand) && !is_compressed(frame);
 	struct packet *packet;
+	const char *filter;
 	unsigned suppressed;
 	int err = packet_pool_get(&p->pool, &packet);
 
@@ -131,6 +133,10 @@ ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame 
 	if (!err && !piecemeal)
 		publish_packet(p, packet);
 	packet_unref(packet);
+	filter = chain_take_news(p->chain);
+	if (filter)
+		log_warning(
+			p->room, "filter %s takes too long and is left out from now on", filter);
 	if (err < 0 && log_allowed(&p->bad_frames, 10 * NS_PER_S, &suppressed))
 		log_warning(p->room, "frame %u dropped: %s (and %u more before it)",
 			frame->sequence, reason_of(err), suppressed);

@@ -51,6 +51,7 @@ struct wish {
 struct pipeline {
 	/* all threads, constant while they run */
 	const struct camera_config *config;
+	const struct process_config *process_at_start;
 	char room[48]; /* for the log */
 	int capture_stop_fd, control_stop_fd, encode_stop_fd;
 	int capture_wake_fd; /* for its pulse; the others have something that wakes them */

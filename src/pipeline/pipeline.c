@@ -34,9 +34,9 @@ ON_MAIN static void list_exchanges(struct pipeline *p, struct exchange_slots ret
 }
 
 /* Encode begins with the filters that are configured. */
-ON_MAIN static int make_chain(struct pipeline *p)
+ON_MAIN static int make_chain(struct pipeline *p, char reason[PROCESS_REASON_BYTES])
 {
-	int err = chain_create(&p->process, p->stats.filters, exchange_slot(&p->chains));
+	int err = chain_create(&p->process, p->stats.filters, exchange_slot(&p->chains), reason);
 
 	if (!err)
 		(void)exchange_publish(&p->chains);
@@ -44,19 +44,22 @@ ON_MAIN static int make_chain(struct pipeline *p)
 }
 
 int pipeline_create(const struct camera_config *camera, const struct process_config *process,
-	const struct jpeg_config *jpeg, struct workers *workers, struct pipeline **ret_pipeline)
+	const struct jpeg_config *jpeg, struct workers *workers, struct pipeline **ret_pipeline,
+	char reason[PROCESS_REASON_BYTES])
 {
 	/* Not calloc(): the exchanges are aligned to cache lines. */
 	struct pipeline *p = aligned_alloc(alignof(struct pipeline), sizeof *p);
 	struct exchange_slots exchanges[EXCHANGES];
 	int err;
 
+	(void)snprintf(reason, PROCESS_REASON_BYTES, "there is no memory for it");
 	if (!p)
 		return -ENOMEM;
 	memset(p, 0, sizeof *p);
 	p->config = camera;
 	p->asked = *camera;
 	p->lending = (struct lending){.readers = {&p->frames}, .n_readers = 1};
+	p->process_at_start = process;
 	p->process = *process;
 	(void)strcpy(p->now.reason, "it is being opened");
 	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
@@ -73,9 +76,6 @@ int pipeline_create(const struct camera_config *camera, const struct process_con
 	for (size_t i = 0; !err && i < EXCHANGES; i++)
 		err = exchange_init(
 			exchanges[i].exchange, exchanges[i].slots, exchanges[i].slot_bytes);
-	if (err < 0)
-		goto fail;
-	err = make_chain(p);
 	if (err < 0)
 		goto fail;
 	err = desk_init(&p->desk);
@@ -96,10 +96,17 @@ int pipeline_create(const struct camera_config *camera, const struct process_con
 	err = p->encode_stop_fd = fd_event();
 	if (err < 0)
 		goto fail;
+	/* Last: it says itself what is wrong. */
+	err = make_chain(p, reason);
+	if (err < 0) {
+		pipeline_destroy(p);
+		return err;
+	}
 	*ret_pipeline = p;
 	return 0;
 
 fail:
+	(void)snprintf(reason, PROCESS_REASON_BYTES, "%s", strerror(-err));
 	pipeline_destroy(p);
 	return err;
 }

@@ -18,11 +18,12 @@ struct pipeline;
 
 /*
  * Make a pipeline that takes one of the workers' jobs; nothing runs and no device is opened yet.
- * camera and workers live as long as the pipeline. Returns 0 or a negative errno.
+ * camera, process and workers live as long as the pipeline. Returns 0 or a negative errno with a sentence in
+ * reason.
  */
 ON_MAIN int pipeline_create(const struct camera_config *camera,
 	const struct process_config *process, const struct jpeg_config *jpeg,
-	struct workers *workers, struct pipeline **ret_pipeline);
+	struct workers *workers, struct pipeline **ret_pipeline, char reason[PROCESS_REASON_BYTES]);
 
 /* The pipeline as the server sees it; valid until pipeline_destroy(). */
 ON_MAIN void pipeline_describe(struct pipeline *pipeline, struct server_camera *ret_camera);

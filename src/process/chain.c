@@ -7,16 +7,20 @@
 
 #include "base/clock.h"
 #include "process/filter.h"
+#include "process/plugin.h"
 
 struct link {
 	struct filter *filter;
 	struct filter_stats *stats;
+	uint64_t budget_ns; /* UINT64_MAX for none */
+	unsigned overruns;  /* in succession; CHAIN_OVERRUNS: it is left out */
 };
 
 struct chain {
 	struct link links[PROCESS_STEPS_MOST];
 	unsigned n_links;
 	bool draws;
+	const char *news;
 	uint8_t *copy; /* of pixels that the camera keeps */
 	size_t copy_bytes;
 };
@@ -40,33 +44,51 @@ ANY_THREAD static struct filter_stats *find_stats(struct filter_stats *stats, co
 	return &stats[i];
 }
 
-ANY_THREAD static struct filter *create_filter(
-	const struct process_config *config, const struct process_step *step)
+ANY_THREAD static int create_filter(const struct process_config *config,
+	const struct process_step *step, struct filter **ret_filter,
+	char reason[PROCESS_REASON_BYTES])
 {
 	switch (step->kind) {
 	case FILTER_ORIENT:
-		return orient_create(&config->orient);
+		*ret_filter = orient_create(&config->orient);
+		break;
 	case FILTER_MASK:
-		return mask_create(&config->mask);
+		*ret_filter = mask_create(&config->mask);
+		break;
+	case FILTER_PLUGIN:
+		return plugin_create(config->texts[PROCESS_PLUGIN_DIR], step->path, step->settings,
+			!config->live, ret_filter, reason);
 	}
-	return NULL;
+	(void)snprintf(reason, PROCESS_REASON_BYTES, "there is no memory for filters");
+	return *ret_filter ? 0 : -ENOMEM;
 }
 
-int chain_create(
-	const struct process_config *config, struct filter_stats *stats, struct chain **ret_chain)
+ANY_THREAD static uint64_t budget_of(
+	const struct process_config *config, const struct process_step *step)
+{
+	if (step->kind != FILTER_PLUGIN || !config->plugin_budget_ms)
+		return UINT64_MAX;
+	return config->plugin_budget_ms * NS_PER_MS;
+}
+
+int chain_create(const struct process_config *config, struct filter_stats *stats,
+	struct chain **ret_chain, char reason[PROCESS_REASON_BYTES])
 {
 	struct chain *chain = calloc(1, sizeof *chain);
+	int err;
 
+	(void)snprintf(reason, PROCESS_REASON_BYTES, "there is no memory for filters");
 	if (!chain)
 		return -ENOMEM;
 	for (unsigned i = 0; i < config->n_steps; i++) {
 		struct link *link = &chain->links[i];
 
-		link->filter = create_filter(config, &config->steps[i]);
-		if (!link->filter) {
+		err = create_filter(config, &config->steps[i], &link->filter, reason);
+		if (err < 0) {
 			chain_destroy(chain);
-			return -ENOMEM;
+			return err;
 		}
+		link->budget_ns = budget_of(config, &config->steps[i]);
 		link->stats = find_stats(stats, config->steps[i].name);
 		chain->draws |= link->filter->draws;
 		chain->n_links++;
@@ -135,7 +157,26 @@ ON_ENCODE static int copy_pixels(
 	return 0;
 }
 
-int chain_run(struct chain *chain, struct frame *frame)
+/* Run a filter; one that has overrun its budget too often is left out from then on. */
+ON_ENCODE static int run_link(struct chain *chain, struct link *link,
+	const struct pixel_format *format, struct frame *frame, struct results *results)
+{
+	uint64_t begin_ns = clock_now_ns(), took_ns;
+	int err = link->filter->run(link->filter, format, frame, results);
+
+	took_ns = clock_now_ns() - begin_ns;
+	histogram_record(&link->stats->time, took_ns);
+	if (err < 0)
+		stat_add(&link->stats->failed, 1);
+	link->overruns = took_ns > link->budget_ns ? link->overruns + 1 : 0;
+	if (link->overruns == CHAIN_OVERRUNS) {
+		stat_add(&link->stats->bypassed, 1);
+		chain->news = link->stats->name;
+	}
+	return err;
+}
+
+int chain_run(struct chain *chain, struct frame *frame, struct results *results)
 {
 	const struct pixel_format *format = pixel_format_find(frame->fourcc);
 	int err = 0;
@@ -144,14 +185,16 @@ int chain_run(struct chain *chain, struct frame *frame)
 		return -EINVAL;
 	if (chain->draws && frame->kept)
 		err = copy_pixels(chain, format, frame);
-	for (unsigned i = 0; !err && i < chain->n_links; i++) {
-		struct link *link = &chain->links[i];
-		uint64_t begin_ns = clock_now_ns();
-
-		err = link->filter->run(link->filter, format, frame);
-		histogram_record_span(&link->stats->time, begin_ns, clock_now_ns());
-		if (err < 0)
-			stat_add(&link->stats->failed, 1);
-	}
+	for (unsigned i = 0; !err && i < chain->n_links; i++)
+		if (chain->links[i].overruns < CHAIN_OVERRUNS)
+			err = run_link(chain, &chain->links[i], format, frame, results);
 	return err;
+}
+
+const char *chain_take_news(struct chain *chain)
+{
+	const char *news = chain->news;
+
+	chain->news = NULL;
+	return news;
 }

@@ -11,17 +11,22 @@
 
 #include "base/roles.h"
 #include "base/stats.h"
+#include "exchange/results.h"
 #include "fanlight/frame.h"
 #include "process/config.h"
+
+/* Frames in succession for which a plugin may take longer than it should. */
+#define CHAIN_OVERRUNS 30
 
 struct chain;
 
 /*
- * Returns 0 or -ENOMEM. stats lives as long as the chain; what is new in it is named, so only one
- * thread at a time makes a camera's chains.
+ * Returns 0 or, with a sentence in reason, -ENOMEM or why a plugin was not loaded. stats lives as
+ * long as the chain; what is new in it is named, so only one thread at a time makes a camera's
+ * chains.
  */
-ANY_THREAD int chain_create(
-	const struct process_config *config, struct filter_stats *stats, struct chain **ret_chain);
+ANY_THREAD int chain_create(const struct process_config *config, struct filter_stats *stats,
+	struct chain **ret_chain, char reason[PROCESS_REASON_BYTES]);
 
 /* NULL is ignored. */
 ANY_THREAD void chain_destroy(struct chain *chain);
@@ -38,6 +43,9 @@ ON_ENCODE bool chain_draws(const struct chain *chain, const struct frame *frame)
  * CPU access, to write if chain_draws().
  * Returns 0, -EINVAL (a format or size that cannot be taken), -ENOMEM, or what a filter says.
  */
-ON_ENCODE int chain_run(struct chain *chain, struct frame *frame);
+ON_ENCODE int chain_run(struct chain *chain, struct frame *frame, struct results *results);
+
+/* The name of a plugin that is left out from now on, for it took too long; or NULL for no news. */
+ON_ENCODE const char *chain_take_news(struct chain *chain);
 
 #endif

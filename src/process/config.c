@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZE_MOST    16384
-#define DIVISOR_MOST 64
+#define SIZE_MOST      16384
+#define DIVISOR_MOST   64
+#define BUDGET_MS_MOST 1000
+
+#define PLUGIN_PREFIX "plugin:"
 
 static const char *const filter_names[] = {
 	[FILTER_ORIENT] = "orient",
@@ -65,11 +68,41 @@ static bool take_percent(const char **at, float *ret_share)
 
 /* ---- settings; each parser returns whether the text is right ---- */
 
+/* "plugin:/path/name.so", and perhaps a space and its settings. */
+static bool parse_plugin(const char *text, size_t length, struct process_step *step)
+{
+	const char *path = text + strlen(PLUGIN_PREFIX), *base = path;
+	size_t path_length = strcspn(path, " ,"), rest, base_length;
+
+	if (*path != '/' || path_length >= sizeof step->path)
+		return false;
+	rest = length - strlen(PLUGIN_PREFIX) - path_length;
+	rest -= rest > 0; /* the space */
+	if (rest >= sizeof step->settings)
+		return false;
+	for (const char *c = path; c < path + path_length; c++)
+		if (*c == '/')
+			base = c + 1;
+	base_length = path_length - (size_t)(base - path);
+	if (base_length < 4 || strncmp(base + base_length - 3, ".so", 3) != 0)
+		return false;
+	*step = (struct process_step){.kind = FILTER_PLUGIN};
+	(void)snprintf(
+		step->name, sizeof step->name, PLUGIN_PREFIX "%.*s", (int)base_length - 3, base);
+	(void)snprintf(step->path, sizeof step->path, "%.*s", (int)path_length, path);
+	if (rest)
+		(void)snprintf(step->settings, sizeof step->settings, "%.*s", (int)rest,
+			path + path_length + 1);
+	return true;
+}
+
 static bool parse_step(const char *text, size_t length, struct process_step *step)
 {
+	if (length > strlen(PLUGIN_PREFIX) && !strncmp(text, PLUGIN_PREFIX, strlen(PLUGIN_PREFIX)))
+		return parse_plugin(text, length, step);
 	for (size_t i = 0; i < N_FILTERS; i++)
 		if (length == strlen(filter_names[i]) && !strncmp(text, filter_names[i], length)) {
-			step->kind = (enum filter_kind)i;
+			*step = (struct process_step){.kind = (enum filter_kind)i};
 			(void)snprintf(step->name, sizeof step->name, "%s", filter_names[i]);
 			return true;
 		}
@@ -186,6 +219,19 @@ static bool parse_mask_style(struct process_config *config, const char *text)
 	return config->mask.mosaic || !strcmp(text, "black");
 }
 
+static bool parse_plugin_dir(struct process_config *config, const char *text)
+{
+	(void)config; /* it is there as it stands */
+	return !*text || *text == '/';
+}
+
+static bool parse_plugin_budget(struct process_config *config, const char *text)
+{
+	config->plugin_budget_ms = 0;
+	return !strcmp(text, "off") ||
+	       (take_count(&text, 1, BUDGET_MS_MOST, &config->plugin_budget_ms) && !*text);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -193,7 +239,9 @@ static const struct {
 	bool (*parse)(struct process_config *config, const char *text);
 	enum filter_kind filter; /* whose it is, but for the first */
 } settings[] = {
-	[PROCESS_STEPS] = {"process", "", "names with commas between them, each once: orient, mask",
+	[PROCESS_STEPS] = {"process", "",
+		"names with commas between them, each once: orient, mask, or plugin:/PATH.so and what it "
+		"is to be told",
 		parse_steps},
 	[PROCESS_ROTATE] = {"rotate", "0", "0, 90, 180 or 270", parse_rotate, FILTER_ORIENT},
 	[PROCESS_FLIP] = {"flip", "none", "none, horizontal, vertical or both", parse_flip,
@@ -209,6 +257,11 @@ static const struct {
 		parse_mask, FILTER_MASK},
 	[PROCESS_MASK_STYLE] = {"mask-style", "black", "black or mosaic", parse_mask_style,
 		FILTER_MASK},
+	[PROCESS_PLUGIN_DIR] = {"plugin-dir", "", "the path of a folder, from / on",
+		parse_plugin_dir, FILTER_PLUGIN},
+	[PROCESS_PLUGIN_BUDGET] = {"plugin-budget", "off",
+		"a whole number of milliseconds from 1 to 1000, or off", parse_plugin_budget,
+		FILTER_PLUGIN},
 };
 
 const char *process_setting_name(enum process_setting setting)
@@ -219,6 +272,11 @@ const char *process_setting_name(enum process_setting setting)
 const char *process_setting_allowed(enum process_setting setting)
 {
 	return settings[setting].allowed;
+}
+
+bool process_setting_is_fixed(enum process_setting setting)
+{
+	return settings[setting].filter == FILTER_PLUGIN;
 }
 
 enum process_setting process_find_setting(const char *name)
@@ -257,8 +315,26 @@ int process_set(struct process_config *config, enum process_setting setting, con
 const char *process_find_idle(const struct process_config *config)
 {
 	for (enum process_setting i = PROCESS_STEPS + 1; i < PROCESS_SETTINGS; i++)
-		if (strcmp(config->texts[i], settings[i].initially) != 0 &&
+		if (!process_setting_is_fixed(i) &&
+			strcmp(config->texts[i], settings[i].initially) != 0 &&
 			!has_step(config, filter_names[settings[i].filter]))
 			return settings[i].name;
 	return NULL;
+}
+
+static bool has_plugin(const struct process_config *config, const char *path)
+{
+	for (unsigned i = 0; i < config->n_steps; i++)
+		if (!strcmp(config->steps[i].path, path))
+			return true;
+	return false;
+}
+
+bool process_has_plugins_of(const struct process_config *config, const struct process_config *other)
+{
+	for (unsigned i = 0; i < other->n_steps; i++)
+		if (other->steps[i].kind == FILTER_PLUGIN &&
+			!has_plugin(config, other->steps[i].path))
+			return false;
+	return true;
 }

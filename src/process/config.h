@@ -16,6 +16,9 @@
 #define PROCESS_POINTS_MOST   64
 #define PROCESS_CORNERS_LEAST 3
 
+/* Room for the sentence that says why filters could not be made. */
+#define PROCESS_REASON_BYTES 256
+
 enum process_setting {
 	PROCESS_STEPS,
 	PROCESS_ROTATE,
@@ -24,14 +27,17 @@ enum process_setting {
 	PROCESS_SCALE,
 	PROCESS_MASK,
 	PROCESS_MASK_STYLE,
+	PROCESS_PLUGIN_DIR,
+	PROCESS_PLUGIN_BUDGET,
 	PROCESS_SETTINGS,
 };
 
-enum filter_kind { FILTER_ORIENT, FILTER_MASK };
+enum filter_kind { FILTER_ORIENT, FILTER_MASK, FILTER_PLUGIN };
 
 struct process_step {
 	enum filter_kind kind;
-	char name[32]; /* for whoever looks at its times */
+	char name[32];                 /* for whoever looks at its times */
+	char path[256], settings[128]; /* of a plugin */
 };
 
 /* In this order. */
@@ -61,11 +67,16 @@ struct process_config {
 	unsigned n_steps;
 	struct orient_config orient;
 	struct mask_config mask;
+	unsigned plugin_budget_ms; /* 0 for none */
+	bool live; /* it runs, and may be confined: what is loaded was tried before */
 };
 
 /* What a setting is called, and what completes "use ...". */
 ANY_THREAD const char *process_setting_name(enum process_setting setting);
 ANY_THREAD const char *process_setting_allowed(enum process_setting setting);
+
+/* Whether only the settings file may say it: what is loaded from where is not for the network. */
+ANY_THREAD bool process_setting_is_fixed(enum process_setting setting);
 
 /* The setting of a name, or PROCESS_SETTINGS for none. */
 ANY_THREAD enum process_setting process_find_setting(const char *name);
@@ -76,6 +87,10 @@ ANY_THREAD void process_config_init(struct process_config *config);
 /* Returns 0, -ENAMETOOLONG or -EINVAL (not what is allowed); then the configuration is unchanged. */
 ANY_THREAD int process_set(
 	struct process_config *config, enum process_setting setting, const char *text);
+
+/* Whether a configuration has all plugins of another. */
+ANY_THREAD bool process_has_plugins_of(
+	const struct process_config *config, const struct process_config *other);
 
 /* The name of a setting of a filter that is not among the steps, or NULL when none is in vain. */
 ANY_THREAD const char *process_find_idle(const struct process_config *config);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -12,13 +13,18 @@ ANY_THREAD static int answer(json_t *document, int err, char **ret_json)
 	return err;
 }
 
-ANY_THREAD static int refuse(const char *sentence, const char *setting, char **ret_json)
+int document_refuse(const char *sentence, const char *setting, int err, char **ret_json)
 {
 	json_t *document = json_pack("{s:s}", "error", sentence);
 
 	if (setting)
 		(void)json_object_set_new(document, "setting", json_string(setting));
-	return answer(document, -EINVAL, ret_json);
+	return answer(document, err, ret_json);
+}
+
+ANY_THREAD static int refuse(const char *sentence, const char *setting, char **ret_json)
+{
+	return document_refuse(sentence, setting, -EINVAL, ret_json);
 }
 
 ANY_THREAD static int describe(const struct process_config *config, char **ret_json)
@@ -42,6 +48,9 @@ ANY_THREAD static int change(
 		return refuse("there is no such setting of filters", name, ret_json);
 	if (!json_is_string(value))
 		return refuse("the value is to be a string", name, ret_json);
+	if (process_setting_is_fixed(setting) &&
+		strcmp(json_string_value(value), config->texts[setting]) != 0)
+		return refuse("only the settings file may change this", name, ret_json);
 	if (!process_set(config, setting, json_string_value(value)))
 		return 0;
 	(void)snprintf(sentence, sizeof sentence, "this is not allowed; use %s",

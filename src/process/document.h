@@ -15,4 +15,7 @@
 ANY_THREAD int document_patch(
 	struct process_config *config, const char *text, size_t bytes, char **ret_json);
 
+/* Say likewise what was wrong with a setting (or NULL for none). Returns err. */
+ANY_THREAD int document_refuse(const char *sentence, const char *setting, int err, char **ret_json);
+
 #endif

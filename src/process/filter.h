@@ -6,6 +6,7 @@
 
 #include "base/pixels.h"
 #include "base/roles.h"
+#include "exchange/results.h"
 #include "fanlight/frame.h"
 #include "process/config.h"
 
@@ -14,9 +15,10 @@ struct filter {
 	/*
 	 * ON_ENCODE: draw into the frame or change how it is read; it is of this format, fits and
 	 * can be written to if the filter draws. Returns 0 or a negative errno, and the frame is
-	 * dropped.
+	 * dropped. Results add up along the chain.
 	 */
-	int (*run)(struct filter *filter, const struct pixel_format *format, struct frame *frame);
+	int (*run)(struct filter *filter, const struct pixel_format *format, struct frame *frame,
+		struct results *results);
 	void (*destroy)(struct filter *filter);
 	bool draws;
 };

@@ -240,8 +240,8 @@ ON_ENCODE static void fill_run(const struct run *run, const struct canvas *canva
 			canvas_set(canvas, c, x, y, value);
 }
 
-ON_ENCODE static int mask_run(
-	struct filter *filter, const struct pixel_format *format, struct frame *frame)
+ON_ENCODE static int mask_run(struct filter *filter, const struct pixel_format *format,
+	struct frame *frame, struct results *results)
 {
 	static const uint8_t black[3];
 	struct mask *mask = (struct mask *)filter;
@@ -249,6 +249,7 @@ ON_ENCODE static int mask_run(
 	struct canvas canvas;
 	int err = prepare(mask, frame);
 
+	(void)results; /* it finds nothing */
 	if (err < 0)
 		return err;
 	canvas_init(&canvas, format, frame);

@@ -64,12 +64,13 @@ static uint32_t scale(uint32_t shown, uint32_t divisor, uint32_t wanted)
 	return wanted < shown ? wanted : shown;
 }
 
-ON_ENCODE static int orient_run(
-	struct filter *filter, const struct pixel_format *format, struct frame *frame)
+ON_ENCODE static int orient_run(struct filter *filter, const struct pixel_format *format,
+	struct frame *frame, struct results *results)
 {
 	const struct orient_config *config = &((struct orient *)filter)->config;
 	uint32_t width, height;
 
+	(void)results; /* it finds nothing */
 	frame->order = turn(config);
 	if (config->crop_width)
 		crop(config, format, frame);

@@ -15,7 +15,7 @@
 
 /* Room for the beginnings of all metrics and the process's samples, and for a camera's lines. */
 #define COMMON_BYTES      16384
-#define CAMERA_NUMBERS    (48 + FILTERS_NAMED)
+#define CAMERA_NUMBERS    (48 + 2 * FILTERS_NAMED)
 #define CAMERA_HISTOGRAMS (5 + 3 * PROTOCOLS + FILTERS_NAMED)
 #define CAMERA_BYTES \
 	((CAMERA_NUMBERS + CAMERA_HISTOGRAMS * EXPOSITION_HISTOGRAM_LINES) * EXPOSITION_LINE_BYTES)
@@ -190,6 +190,13 @@ ON_SERVER static void filter_failures(struct exposition *e, struct feed *feed)
 			add_counter(e, &feed->camera.stats->filters[i].failed);
 }
 
+ON_SERVER static void filter_bypasses(struct exposition *e, struct feed *feed)
+{
+	for (size_t i = 0; i < FILTERS_NAMED; i++)
+		if (label_filter(e, feed, i))
+			add_counter(e, &feed->camera.stats->filters[i].bypassed);
+}
+
 ON_SERVER static void encode_to_publish(struct exposition *e, struct feed *feed)
 {
 	add_histogram(e, &feed->encode_to_publish);
@@ -306,6 +313,8 @@ static const struct camera_metric {
 	{"fanlight_filter_seconds", "histogram", "A filter's part of that.", filter_times},
 	{"fanlight_filter_failures_total", "counter",
 		"Frames dropped because a filter refused them.", filter_failures},
+	{"fanlight_filter_bypasses_total", "counter",
+		"Times a filter was left out from then on, for it was too slow.", filter_bypasses},
 	{"fanlight_encode_to_publish_seconds", "histogram",
 		"From the end of encoding until the server had the picture.", encode_to_publish},
 	{"fanlight_publish_to_send_seconds", "histogram",

@@ -126,12 +126,26 @@ static json_t *json_filters(const struct camera_stats *stats)
 
 		if (name)
 			(void)json_array_append_new(filters,
-				json_pack("{s:o, s:I, s:o, s:o}", "name", json_text(name), "frames",
-					(json_int_t)frames, "failed", json_counter(&filter->failed),
-					"mean_ms",
+				json_pack("{s:o, s:I, s:o, s:o, s:o}", "name", json_text(name),
+					"frames", (json_int_t)frames, "failed",
+					json_counter(&filter->failed), "bypassed",
+					json_counter(&filter->bypassed), "mean_ms",
 					json_rounded(frames ? sum_ms / (double)frames : 0)));
 	}
 	return filters;
+}
+
+/* What filters found in the newest picture. */
+ON_SERVER static json_t *json_results(const struct feed *feed)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; feed->newest && i < feed->newest->packet->results.n; i++) {
+		const struct frame_result *result = &feed->newest->packet->results.all[i];
+
+		put(object, result->name, json_text(result->text));
+	}
+	return object;
 }
 
 ON_SERVER static const char *layout_name(enum part_layout layout)
@@ -215,6 +229,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "oddities", json_oddities(stats));
 	put(camera, "stages_ms", json_stages(feed));
 	put(camera, "filters", json_filters(stats));
+	put(camera, "results", json_results(feed));
 	put(camera, "clients", json_clients(feed));
 	return camera;
 }

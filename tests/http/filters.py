@@ -2,6 +2,7 @@
 import io
 import json
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -14,6 +15,8 @@ from server import classic_parts, eventually, JSON, Record, records
 
 OFF = {"process": "", "rotate": "0", "flip": "none", "crop": "none", "scale": "none", "mask": "",
        "mask-style": "black"}
+FIXED = {"plugin-dir": "", "plugin-budget": "off"}
+EXAMPLES = pathlib.Path(server.FANLIGHT).resolve().parent.parent / "examples/filters"
 
 
 def patch(fanlight, change, path="/process", headers=(JSON,)):
@@ -59,9 +62,9 @@ class Live(server.Case):
                 iter(lambda: snapshot(self.fanlight), None)]
 
     def test_document_tells_what_is_asked(self):
-        self.assertEqual(json.loads(self.fanlight.get("/process")[2]), OFF)
+        self.assertEqual(json.loads(self.fanlight.get("/process")[2]), {**OFF, **FIXED})
         answer = self.change({"process": "orient", "rotate": "90"})
-        self.assertEqual(answer, {**OFF, "process": "orient", "rotate": "90"})
+        self.assertEqual(answer, {**OFF, **FIXED, "process": "orient", "rotate": "90"})
         self.assertEqual(json.loads(self.fanlight.get("/camera/process")[2]), answer)
 
     def test_turned_and_scaled_pictures_leave_every_output(self):
@@ -117,6 +120,7 @@ class Live(server.Case):
                 ({"flip": "both", "scale": "2"}, "scale", "use 1/2, 1/4 or another part"),
                 ({"process": "orient, nonsense"}, "process", "orient, mask"),
                 ({"rotate": 90}, "rotate", "the value is to be a string"),
+                ({"plugin-dir": "/"}, "plugin-dir", "only the settings file may change this"),
                 ({"size": "1x1"}, "size", "there is no such setting of filters"),
                 ([], None, "this is no JSON object"), ("x", None, "this is no JSON object")):
             status, answer = patch(self.fanlight, change)
@@ -183,6 +187,60 @@ class Orientation(server.Case):
             difference = ImageChops.difference(ours.convert("RGB"), opened(expected).convert("RGB"))
             # The transform rounds rows before columns.
             self.assertLessEqual(max(most for _, most in difference.getextrema()), 6)
+
+
+class Plugins(server.Case):
+    """The examples, as they would be installed."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="fanlight-filters-"))
+        for name in "border.so", "brightness.so":
+            shutil.copyfile(EXAMPLES / name, cls.folder / name)
+            (cls.folder / name).chmod(0o644)
+        shutil.copy(cls.folder / "border.so", cls.folder / "other.so")
+        cls.OPTIONS = ("--size", "320x192", "--fps", "30", "--format", "NV12", "--plugin-dir",
+                       cls.folder, "--process",
+                       f"plugin:{cls.folder}/border.so 20, plugin:{cls.folder}/brightness.so")
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.folder)
+
+    def test_plugin_draws_and_another_measures(self):
+        image = Image.open(io.BytesIO(snapshot(self.fanlight)))
+        image.draft("L", image.size)  # the border has its own luma, and the bars' colours
+        for box in ((0, 0, 320, 16), (0, 176, 320, 192), (0, 0, 16, 192), (304, 0, 320, 192)):
+            self.assertGreater(image.crop(box).getextrema()[0], 245)
+        found = self.fanlight.camera()["results"]
+        self.assertEqual(list(found), ["brightness"])
+        self.assertIn(int(found["brightness"]), range(1, 101))
+        self.assertEqual([one["name"] for one in self.fanlight.camera()["filters"]][:2],
+                         ["plugin:border", "plugin:brightness"])
+
+    def test_plugin_that_is_not_taken_changes_nothing(self):
+        before = json.loads(self.fanlight.get("/process")[2])
+        for name in "none", "other":
+            status, answer = patch(self.fanlight, {"process": f"plugin:{self.folder}/{name}.so"})
+            self.assertEqual((status, answer["setting"]), (409, "process"))
+            self.assertIn("plugins are loaded when Fanlight starts", answer["error"])
+            self.assertEqual(json.loads(self.fanlight.get("/process")[2]), before)
+
+    def test_plugins_leave_and_come_back_while_it_runs(self):
+        before = json.loads(self.fanlight.get("/process")[2])["process"]
+        for steps in "", f"plugin:{self.folder}/border.so 5", before:
+            status, answer = patch(self.fanlight, {"process": steps})
+            self.assertEqual((status, answer["process"]), (200, steps))
+            snapshot(self.fanlight)
+
+    def test_plugin_that_is_not_taken_is_told_at_the_start(self):
+        run = subprocess.run([server.FANLIGHT, "--config", "/dev/null", "--source", "pattern",
+                              "--plugin-dir", self.folder, "--process",
+                              f"plugin:{EXAMPLES}/border.so"], capture_output=True, text=True)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("border.so is not in plugin-dir, which is", run.stderr)
 
 
 class Compressed(server.Case):

@@ -73,6 +73,8 @@ static void free_frame(struct frame *frame)
 /* ---- chains ---- */
 
 static struct filter_stats stats[FILTERS_NAMED];
+static struct results results;
+static char reason[PROCESS_REASON_BYTES];
 
 /* Pairs of a setting and its value, up to NULL. */
 static struct chain *make_chain(const char *const settings[])
@@ -85,7 +87,7 @@ static struct chain *make_chain(const char *const settings[])
 		assert_int_equal(
 			process_set(&config, process_find_setting(settings[i]), settings[i + 1]),
 			0);
-	assert_int_equal(chain_create(&config, stats, &chain), 0);
+	assert_int_equal(chain_create(&config, stats, &chain, reason), 0);
 	return chain;
 }
 
@@ -145,7 +147,7 @@ ON_ENCODE static void mask_hides_all_of_its_polygon_and_nothing_else(void **stat
 			canvas_colour(pixel_format_find(formats[f]), &frame,
 				(const uint8_t[3]){0, 0, 0}, black);
 			assert_true(chain_draws(chain, &frame));
-			assert_int_equal(chain_run(chain, &view), 0);
+			assert_int_equal(chain_run(chain, &view, &results), 0);
 			check_hidden(&frame, &before, box, black);
 			free_frame(&frame);
 			free_frame(&before);
@@ -179,7 +181,7 @@ ON_ENCODE static void mask_follows_the_order(void **state)
 		struct chain *chain = make_chain(settings);
 		struct frame view = frame;
 
-		assert_int_equal(chain_run(chain, &view), 0);
+		assert_int_equal(chain_run(chain, &view, &results), 0);
 		check_hidden(&frame, &before, orders[i].box, (const uint8_t[]){16, 128, 128});
 		chain_destroy(chain);
 		free_frame(&frame);
@@ -199,7 +201,7 @@ ON_ENCODE static void mosaic_has_one_value_a_block(void **state)
 		struct frame frame = make_frame(formats[f], (struct size){640, 100}), view = frame;
 		struct canvas canvas;
 
-		assert_int_equal(chain_run(chain, &view), 0);
+		assert_int_equal(chain_run(chain, &view, &results), 0);
 		canvas_init(&canvas, pixel_format_find(formats[f]), &frame);
 		for (unsigned k = 0; k < canvas.n_components; k++) {
 			const struct canvas_component *c = &canvas.components[k];
@@ -226,7 +228,7 @@ ON_ENCODE static void check_orient(
 
 	*ret_view = frame;
 	assert_false(chain_draws(chain, &frame));
-	assert_int_equal(chain_run(chain, ret_view), 0);
+	assert_int_equal(chain_run(chain, ret_view, &results), 0);
 	assert_int_equal(frame_shown_width(ret_view), shown.width);
 	assert_int_equal(frame_shown_height(ret_view), shown.height);
 	assert_true(pixels_fit(pixel_format_find(frame.fourcc), ret_view));
@@ -303,7 +305,7 @@ ON_ENCODE static void what_the_camera_keeps_stays_as_it_is(void **state)
 		frame.kept = true;
 		view = frame;
 		assert_false(chain_draws(chain, &frame));
-		assert_int_equal(chain_run(chain, &view), 0);
+		assert_int_equal(chain_run(chain, &view, &results), 0);
 		assert_true(pixels_fit(pixel_format_find(formats[f]), &view));
 		for (uint32_t i = 0; i < frame.n_planes; i++) {
 			assert_memory_equal(frame.planes[i].data, before.planes[i].data,
@@ -325,9 +327,9 @@ ON_ENCODE static void frames_that_do_not_fit_are_refused(void **state)
 
 	(void)state;
 	frame.height++;
-	assert_int_equal(chain_run(chain, &frame), -EINVAL);
+	assert_int_equal(chain_run(chain, &frame, &results), -EINVAL);
 	frame.fourcc = V4L2_PIX_FMT_MJPEG;
-	assert_int_equal(chain_run(chain, &frame), -EINVAL);
+	assert_int_equal(chain_run(chain, &frame, &results), -EINVAL);
 	chain_destroy(chain);
 	free_frame(&frame);
 }
@@ -345,7 +347,7 @@ ON_ENCODE static void times_are_counted_by_name(void **state)
 		struct frame view = frame;
 
 		chain = make_chain(settings);
-		assert_int_equal(chain_run(chain, &view), 0);
+		assert_int_equal(chain_run(chain, &view, &results), 0);
 		chain_destroy(chain);
 	}
 	assert_string_equal(filter_stats_name(&stats[0]), "mask");
@@ -365,6 +367,11 @@ static void only_what_is_allowed_is_taken(void **state)
 	} settings[] = {
 		{"process", {"", "orient", "mask , orient", "orient,mask"},
 			{",", "orient,", "orient mask", "orient, orient", "nonsense", " orient"}},
+		{"process", {"plugin:/a/b.so", "orient, plugin:/b.so x y", "plugin:/b.so  x"},
+			{"plugin:", "plugin:b.so", "plugin:/b", "plugin:/.so", "plugin:/b.so, ",
+				"plugin:/b.so, plugin:/c/b.so x", "plugin:/b.soo"}},
+		{"plugin-dir", {"", "/usr/lib/fanlight"}, {"here", "./here"}},
+		{"plugin-budget", {"off", "1", "1000"}, {"", "0", "1001", "1 ms"}},
 		{"rotate", {"0", "90", "180", "270"}, {"", "45", "-90", "90 ", "360"}},
 		{"flip", {"none", "both", "vertical", "horizontal"}, {"", "h", "Both"}},
 		{"crop", {"none", "2x2+0+0", "640x480+16384+7"},
