@@ -9,6 +9,7 @@
  *       chooses; whole frames are measured twice, to tell what a difference means.
  * busy: the same while every core has another process to run as well.
  * order: CPU time of one thread when the frame is turned or scaled as it is read.
+ * mask: the same when a quarter of it is hidden first, again and again the same.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -31,6 +32,7 @@
 #include "encode/jpeg.h"
 #include "encode/slicer.h"
 #include "exchange/packet.h"
+#include "process/chain.h"
 
 #define QUALITY     80
 #define ROUNDS_MOST 10000
@@ -62,7 +64,8 @@ struct bench {
 	struct jpeg_error_mgr errors;
 	struct jpeg_encoder *encoders[JPEG_CHROMA_SOURCE + 1];
 	struct workers *workers;
-	struct slicer *slicer; /* of workers */
+	struct slicer *slicer;   /* of workers */
+	struct chain *chains[2]; /* that mask: black, and as a mosaic */
 	struct result results[WAYS_MOST];
 };
 
@@ -74,7 +77,8 @@ struct way {
 	enum frame_encoding encoding;
 	enum frame_range range;
 	struct frame_order order;
-	unsigned divisor; /* of the size; 0 leaves it */
+	unsigned divisor;  /* of the size; 0 leaves it */
+	const char *style; /* of the mask */
 };
 
 /* ---- pictures ---- */
@@ -289,6 +293,31 @@ ON_ENCODE static int encode_ours(struct bench *bench, const struct way *way)
 	return jpeg_encode(bench->encoders[way->chroma], &bench->frame, &bench->packet);
 }
 
+ANY_THREAD static int make_mask(const char *style, struct chain **ret_chain)
+{
+	static struct filter_stats stats[FILTERS_NAMED];
+	char reason[PROCESS_REASON_BYTES];
+	struct process_config config;
+
+	process_config_init(&config);
+	(void)process_set(&config, PROCESS_STEPS, "mask"); /* these are right */
+	(void)process_set(&config, PROCESS_MASK, "25,25 75,25 75,75 25,75");
+	(void)process_set(&config, PROCESS_MASK_STYLE, style);
+	return chain_create(&config, stats, ret_chain, reason);
+}
+
+ON_ENCODE static int encode_masked(struct bench *bench, const struct way *way)
+{
+	struct chain **chain = &bench->chains[!strcmp(way->style, "mosaic")];
+	struct frame view = bench->frame;
+	struct results results = {0};
+	int err = *chain ? 0 : make_mask(way->style, chain);
+
+	if (!err)
+		err = chain_run(*chain, &view, &results);
+	return err ? err : jpeg_encode(bench->encoders[way->chroma], &view, &bench->packet);
+}
+
 ON_ENCODE static int encode_whole(struct bench *bench, const struct way *way)
 {
 	(void)way;
@@ -329,6 +358,12 @@ static const struct way order_ways[] = {
 	{"1/8", encode_ours, .divisor = 8},
 };
 
+static const struct way mask_ways[] = {
+	{"as it lies", encode_ours},
+	{"black", encode_masked, .style = "black"},
+	{"mosaic", encode_masked, .style = "mosaic"},
+};
+
 static const struct way cut_ways[] = {
 	{"whole", encode_whole},
 	{"whole again", encode_whole},
@@ -352,6 +387,8 @@ static const struct part {
 	{"busy", "Begin to end, cores busy", cut_ways, sizeof cut_ways / sizeof *cut_ways,
 		CLOCK_MONOTONIC, .cut = true, .busy = true},
 	{"order", "CPU time by order", order_ways, sizeof order_ways / sizeof *order_ways,
+		CLOCK_THREAD_CPUTIME_ID},
+	{"mask", "CPU time by mask", mask_ways, sizeof mask_ways / sizeof *mask_ways,
 		CLOCK_THREAD_CPUTIME_ID},
 };
 #define N_PARTS (sizeof parts / sizeof parts[0])
@@ -512,6 +549,8 @@ ON_MAIN static void close_bench(struct bench *bench)
 {
 	for (unsigned i = 0; i < WAYS_MOST; i++)
 		free(bench->results[i].took_ns);
+	for (unsigned i = 0; i < 2; i++)
+		chain_destroy(bench->chains[i]);
 	slicer_destroy(bench->slicer);
 	workers_destroy(bench->workers);
 	for (enum jpeg_chroma c = JPEG_CHROMA_420; c <= JPEG_CHROMA_SOURCE; c++)
@@ -626,7 +665,7 @@ static int write_report(const char *path, unsigned rounds, json_t *rows)
 static int usage(int status)
 {
 	fprintf(stderr,
-		"usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy] [order]\n",
+		"usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy] [order] [mask]\n",
 		ROUNDS_MOST);
 	return status;
 }

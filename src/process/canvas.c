@@ -1,6 +1,7 @@
 #include "process/canvas.h"
 
 #include <math.h>
+#include <string.h>
 
 static struct canvas_component component_of(const struct frame *frame, unsigned plane, size_t first,
 	size_t step, unsigned x_shift, unsigned y_shift)
@@ -81,4 +82,22 @@ void canvas_colour(const struct pixel_format *format, const struct frame *frame,
 	ret_values[2] = (uint8_t)lrint(fmin(128 + chroma * (rgb[0] - luma) / (2 * (1 - red)), 255));
 	for (unsigned i = 0; format->layout == PIXELS_RGB && i < CANVAS_COMPONENTS; i++)
 		ret_values[i] = (uint8_t)lrint(offset + scale * rgb[i]);
+}
+
+void canvas_fill(const struct canvas *canvas, const struct canvas_component *component, uint32_t x,
+	uint32_t y, uint32_t n, uint8_t value)
+{
+	uint8_t *sample = component->first + y * component->stride_bytes +
+			  x * component->step_bytes;
+	unsigned word = (unsigned)value << canvas->shift;
+
+	if (component->step_bytes == 1) {
+		memset(sample, value, n);
+		return;
+	}
+	for (; n--; sample += component->step_bytes) {
+		*sample = (uint8_t)word;
+		if (canvas->shift)
+			sample[1] = (uint8_t)(word >> 8);
+	}
 }

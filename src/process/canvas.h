@@ -35,7 +35,7 @@ ANY_THREAD void canvas_init(
 ANY_THREAD void canvas_colour(const struct pixel_format *format, const struct frame *frame,
 	const uint8_t rgb[3], uint8_t ret_values[CANVAS_COMPONENTS]);
 
-/* A sample as 8 bits, read and written. */
+/* A sample as 8 bits. */
 ANY_THREAD static inline uint8_t canvas_get(const struct canvas *canvas,
 	const struct canvas_component *component, uint32_t x, uint32_t y)
 {
@@ -49,15 +49,8 @@ ANY_THREAD static inline uint8_t canvas_get(const struct canvas *canvas,
 	return (uint8_t)(word > 255 ? 255 : word);
 }
 
-ANY_THREAD static inline void canvas_set(const struct canvas *canvas,
-	const struct canvas_component *component, uint32_t x, uint32_t y, uint8_t value)
-{
-	uint8_t *sample = component->first + y * component->stride_bytes +
-			  x * component->step_bytes;
-
-	*sample = (uint8_t)(value << canvas->shift);
-	if (canvas->shift)
-		sample[1] = (uint8_t)(value << canvas->shift >> 8);
-}
+/* Set n samples from this one to the right. */
+ANY_THREAD void canvas_fill(const struct canvas *canvas, const struct canvas_component *component,
+	uint32_t x, uint32_t y, uint32_t n, uint8_t value);
 
 #endif

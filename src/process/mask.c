@@ -236,8 +236,7 @@ ON_ENCODE static void fill_run(const struct run *run, const struct canvas *canva
 	uint32_t bottom = first_sample(run->row + 1, c->y_shift, c->height);
 
 	for (uint32_t y = top; y < bottom; y++)
-		for (uint32_t x = left; x < right; x++)
-			canvas_set(canvas, c, x, y, value);
+		canvas_fill(canvas, c, left, y, right - left, value);
 }
 
 ON_ENCODE static int mask_run(struct filter *filter, const struct pixel_format *format,
