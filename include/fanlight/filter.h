@@ -5,9 +5,11 @@
  * Fanlight loads it from the folder plugin-dir, if the file and the folder belong to root or to the
  * user that Fanlight runs as, and nobody else may write to them. It is tried in a process of its own
  * first. After that Fanlight may be confined to the system calls that it needs itself (sandbox in
- * fanlight.conf): others end it. Each use in a camera's chain is one filter: create, process for each frame that somebody
- * wants, destroy. create and destroy are called on one thread, process on another; of one filter
- * never two at a time, but filters of several cameras at the same time.
+ * fanlight.conf): others end it.
+ *
+ * Each use in a camera's chain is one filter: create, process for each frame that somebody wants,
+ * destroy. create and destroy are called on one thread, process on another; of one filter never two
+ * at a time, but filters of several cameras at the same time.
  */
 #ifndef FANLIGHT_FILTER_H
 #define FANLIGHT_FILTER_H
@@ -23,8 +25,8 @@
 /* What was found in a frame. It goes along with its picture, and stands in /state. */
 struct filter_results {
 	/*
-	 * Set a result of this frame: a name of at most 23 bytes of a-z, 0-9 and _, and a text of at
-	 * most 63 bytes of UTF-8. Returns 0, -EINVAL (longer, or other bytes) or -ENOSPC (eight
+	 * Set a result of this frame: a name of at most 23 bytes of a-z, 0-9 and _, and a text of
+	 * at most 63 bytes of UTF-8. Returns 0, -EINVAL (longer, or other bytes) or -ENOSPC (eight
 	 * others are there).
 	 */
 	int (*set)(struct filter_results *results, const char *name, const char *text);
@@ -42,10 +44,10 @@ struct fanlight_filter {
 
 	/*
 	 * See a frame: raw, in any format that the camera delivers, with its planes complete; its
-	 * pixels are those of the camera, in the matrix and range that it says. Only if draws is set
-	 * may they be written to, within the rows and columns of the picture. order says how the
-	 * picture will be read, as filters before have left it, and may be changed; nothing else may.
-	 * The frame and the results are valid during the call.
+	 * pixels are those of the camera, in the matrix and range that it says. Only if draws is
+	 * set may they be written to, within the rows and columns of the picture. order says how
+	 * the picture will be read, as filters before have left it, and may be changed; nothing
+	 * else may. The frame and the results are valid during the call.
 	 * Returns 0, or a negative errno, and the frame is dropped.
 	 */
 	int (*process)(void *filter, struct frame *frame, struct filter_results *results);

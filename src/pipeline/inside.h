@@ -13,8 +13,9 @@
  *   login   (one):          compare a password with its hash for the server, which takes a while.
  *
  * Two exchanges join them, frames and packets; a third carries the camera's status to the server.
- * Control sends encode its filters by a fourth. It has a pair of them with the server (requests, answers) and with capture: presence says
- * where the camera is, wishes which format it should change to.
+ * Control sends encode its filters by a fourth. It has a pair of them with the server (requests,
+ * answers) and with capture: presence says where the camera is, wishes which format it should
+ * change to.
  * Downstream starts first, upstream stops first.
  */
 #ifndef FANLIGHT_PIPELINE_INSIDE_H

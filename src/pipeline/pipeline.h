@@ -18,8 +18,8 @@ struct pipeline;
 
 /*
  * Make a pipeline that takes one of the workers' jobs; nothing runs and no device is opened yet.
- * camera, process and workers live as long as the pipeline. Returns 0 or a negative errno with a sentence in
- * reason.
+ * camera, process and workers live as long as the pipeline. Returns 0 or a negative errno with a
+ * sentence in reason.
  */
 ON_MAIN int pipeline_create(const struct camera_config *camera,
 	const struct process_config *process, const struct jpeg_config *jpeg,

@@ -1,4 +1,4 @@
-/* Orient: turned, mirrored, cut and scaled, all of it no more than the order that rows are read in. */
+/* Orient: turned, mirrored, cut and scaled, all by no more than the order that rows are read in. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@ static void fit_part(uint32_t n, uint32_t *first, uint32_t *length)
 		*length = n - *first;
 }
 
-/* Turn and mirror: what a half turn or a flip does to a picture whose columns are rows is turned, too. */
+/* Turn, then mirror: once columns are rows, mirroring them is flipping what lies in the frame. */
 static struct frame_order turn(const struct orient_config *config)
 {
 	bool transposed = config->quarter_turns & 1;

@@ -1,8 +1,7 @@
 /*
- * /<camera>/controls and /<camera>/process: how a camera's controls and formats, or its filters, are,
- * and changes to them. The camera's
- * control thread answers, one request at a time; further ones wait here. Who is waited for too long
- * is told so, and the thread's answer then goes to nobody.
+ * /<camera>/controls and /<camera>/process: how a camera's controls and formats, or its filters,
+ * are, and changes to them. The camera's control thread answers, one request at a time; further ones
+ * wait here. Who is waited for too long is told so, and the thread's answer then goes to nobody.
  */
 #include "server/inside.h"
 

@@ -41,7 +41,7 @@ static int process(void *filter, struct frame *frame, struct filter_results *res
 	if (ODD == TALKS) {
 		char name[] = "a";
 
-		/* What is too long, or too much, is refused; what was said before may be said again. */
+		/* What is too long or too much is refused; what was said may be said anew. */
 		if (results->set(results, "Big", "1") != -EINVAL ||
 			results->set(results, "", "1") != -EINVAL ||
 			results->set(results, "abcdefghijklmnopqrstuvwx", "1") != -EINVAL ||
