@@ -18,6 +18,7 @@ from pathlib import Path
 
 import kernel
 
+TREE = Path(__file__).resolve().parents[2]  # of the source, which every guest sees
 BOOT_ID = Path('/proc/sys/kernel/random/boot_id')
 KVM_PROOF_SECONDS = 6  # a kernel without a root panics within one second under KVM
 
@@ -58,27 +59,41 @@ def machine(cpu):
             '-display', 'none', '-monitor', 'none', '-no-reboot']
 
 
+# What systemd runs in the guest, once the basics are up.
+UNIT = """\
+[Unit]
+Requires=basic.target
+After=basic.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /out/end
+"""
+
+
 def write_script(out, directory, command):
     """What the guest's init runs; modules come from the cache, not from the host's kernel."""
     version = next((directory / 'lib' / 'modules').iterdir())
+    (out / 'modules').write_text(f'{version}\n')
+    (out / 'tree').write_text(f'{TREE}\n')
     path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
     (out / 'run').write_text(
         'stty -F /dev/ttyS1 raw\n'
         f'export PATH={path} HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1\n'
-        'mkdir -p /lib/modules\n'
-        f'[ -e /lib/modules/{version.name} ] || ln -s {shlex.quote(str(version))} /lib/modules/\n'
         f'cd {shlex.quote(os.getcwd())} && exec {shlex.join(command)}\n')
 
 
-def boot(directory, out, seconds, devices):
+def boot(directory, out, seconds, devices, root):
     """Run the guest until it ends; True if it did so by itself."""
+    shares = [('host', 'path=/,readonly=on,multidevs=remap'), ('out', f'path={out}')]
+    if root:
+        shares.append(('root', f'path={root},readonly=on'))
     command = ['qemu-system-x86_64', *accelerator(directory),
                '-kernel', str(directory / 'vmlinux'), '-initrd', str(directory / 'initrd'),
                '-append', 'console=ttyS0 quiet panic=-1 mitigations=off',
                '-serial', f'file:{out}/console', '-serial', 'stdio']
     for device in devices:
         command += ['-device', device]
-    for tag, options in (('host', 'path=/,readonly=on,multidevs=remap'), ('out', f'path={out}')):
+    for tag, options in shares:
         command += ['-fsdev', f'local,id={tag},security_model=none,{options}',
                     '-device', f'virtio-9p-pci,fsdev={tag},mount_tag={tag}']
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as qemu:
@@ -91,12 +106,8 @@ def boot(directory, out, seconds, devices):
         return qemu.wait() == 0
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument('--timeout', type=float, default=300)
-    parser.add_argument('--device', action='append', default=[], help="as QEMU's -device")
-    parser.add_argument('command', nargs='+')
-    args = parser.parse_args()
+def run(command, seconds, devices=(), root=None):
+    """Run a command in the guest; with a root, in that one once systemd is up. Its exit code."""
     try:
         directory = kernel.prepare()
     except kernel.Unavailable as why:
@@ -105,8 +116,10 @@ def main():
 
     with tempfile.TemporaryDirectory(prefix='fanlight-vm-') as name:
         out = Path(name)
-        write_script(out, directory, args.command)
-        ended = boot(directory, out, args.timeout, args.device)
+        write_script(out, directory, command)
+        if root:
+            (out / 'unit').write_text(UNIT)
+        ended = boot(directory, out, seconds, devices, root)
         try:
             return int((out / 'status').read_text())
         except (OSError, ValueError):
@@ -114,8 +127,17 @@ def main():
             for line in console.read_text(errors='replace').splitlines()[-40:]:
                 print(f'# {line}')
             print('Bail out! the guest', 'died' if ended else
-                  f'was not done within {args.timeout:.0f} s')
+                  f'was not done within {seconds:.0f} s')
             return 1
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument('--timeout', type=float, default=300)
+    parser.add_argument('--device', action='append', default=[], help="as QEMU's -device")
+    parser.add_argument('command', nargs='+')
+    args = parser.parse_args()
+    return run(args.command, args.timeout, args.device)
 
 
 if __name__ == '__main__':
