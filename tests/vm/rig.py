@@ -5,7 +5,8 @@
 
 The guest sees this machine's files read-only, forgets what it changes, has no network but
 loopback, and shares one folder with us as /out. What the command prints, TAP for meson, is printed
-here; its exit code is ours. A guest that hangs is killed and fails.
+here when it has ended; its exit code is ours. A guest that hangs is killed and fails. One whose
+kernel panics says nothing about the command, and gets another chance.
 """
 import argparse
 import os
@@ -83,13 +84,13 @@ def write_script(out, directory, command):
 
 
 def boot(directory, out, seconds, devices, root):
-    """Run the guest until it ends; True if it did so by itself."""
+    """Run the guest until it ends. Returns whether it did so by itself, and what it printed."""
     shares = [('host', 'path=/,readonly=on,multidevs=remap'), ('out', f'path={out}')]
     if root:
         shares.append(('root', f'path={root},readonly=on'))
     command = ['qemu-system-x86_64', *accelerator(directory),
                '-kernel', str(directory / 'vmlinux'), '-initrd', str(directory / 'initrd'),
-               '-append', 'console=ttyS0 quiet panic=-1 mitigations=off',
+               '-append', 'console=ttyS0 quiet oops=panic panic=-1 mitigations=off',
                '-serial', f'file:{out}/console', '-serial', 'stdio']
     for device in devices:
         command += ['-device', device]
@@ -99,11 +100,28 @@ def boot(directory, out, seconds, devices, root):
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as qemu:
         limit = threading.Timer(seconds, qemu.kill)
         limit.start()
-        for line in qemu.stdout:
-            sys.stdout.write(line.decode(errors='replace').rstrip('\r\n') + '\n')
-            sys.stdout.flush()
+        printed = qemu.stdout.read().decode(errors='replace').replace('\r\n', '\n')
         limit.cancel()
-        return qemu.wait() == 0
+        return qemu.wait() == 0, printed
+
+
+def try_once(directory, command, seconds, devices, root):
+    """The command's exit code, or None where the guest's kernel has panicked; and what it printed."""
+    with tempfile.TemporaryDirectory(prefix='fanlight-vm-') as name:
+        out = Path(name)
+        write_script(out, directory, command)
+        if root:
+            (out / 'unit').write_text(UNIT)
+        ended, printed = boot(directory, out, seconds, devices, root)
+        try:
+            return int((out / 'status').read_text()), printed
+        except (OSError, ValueError):
+            console = (out / 'console').read_text(errors='replace')
+            said = ''.join(f'# {line}\n' for line in console.splitlines()[-60:])
+            if 'Kernel panic' in console:
+                return None, said
+            return 1, printed + said + 'Bail out! the guest ' + (
+                'died\n' if ended else f'was not done within {seconds:.0f} s\n')
 
 
 def run(command, seconds, devices=(), root=None):
@@ -114,21 +132,14 @@ def run(command, seconds, devices=(), root=None):
         print(f'Bail out! {why}')
         return 1
 
-    with tempfile.TemporaryDirectory(prefix='fanlight-vm-') as name:
-        out = Path(name)
-        write_script(out, directory, command)
-        if root:
-            (out / 'unit').write_text(UNIT)
-        ended = boot(directory, out, seconds, devices, root)
-        try:
-            return int((out / 'status').read_text())
-        except (OSError, ValueError):
-            console = out / 'console'
-            for line in console.read_text(errors='replace').splitlines()[-40:]:
-                print(f'# {line}')
-            print('Bail out! the guest', 'died' if ended else
-                  f'was not done within {seconds:.0f} s')
-            return 1
+    code, printed = try_once(directory, command, seconds, devices, root)
+    if code is None:
+        print("# the guest's kernel panicked; once more", printed, sep='\n')
+        code, printed = try_once(directory, command, seconds, devices, root)
+    if code is None:
+        code, printed = 1, printed + "Bail out! the guest's kernel panicked twice\n"
+    print(printed, end='', flush=True)
+    return code
 
 
 def main():
