@@ -298,8 +298,8 @@ ON_MAIN static int start(struct program *program)
 			log_error("main", "camera %s: %s", camera->camera.name, camera_reason);
 			return err;
 		}
-		err = pipeline_create(&camera->camera, &camera->process, &camera->jpeg,
-			program->workers, &program->pipelines[i], filter_reason);
+		err = pipeline_create(
+			camera, program->workers, &program->pipelines[i], filter_reason);
 		if (err < 0) {
 			log_error("main", "camera %s: %s", camera->camera.name, filter_reason);
 			return err;

@@ -59,7 +59,8 @@ ON_MAIN static void append_camera(
 		(void)snprintf(end, room, "%s%s streams %ux%u", separator, name, status->info.width,
 			status->info.height);
 	else
-		(void)snprintf(end, room, "%s%s is offline: %s", separator, name, status->reason);
+		(void)snprintf(end, room, "%s%s is offline: %s", separator, name,
+			camera_status_words(status));
 }
 
 /* Whether it is known if a camera is there. */

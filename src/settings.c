@@ -437,6 +437,8 @@ static const char *const chromas[] = {
 	NULL,
 };
 
+static const char *const no_yes[] = {"no", "yes", NULL};
+
 #define FIELD(type, field) offsetof(type, field), sizeof(((type *)NULL)->field)
 #define SERVER(field)      false, FIELD(struct settings, field)
 #define CAMERA(field)      true, FIELD(struct camera_settings, field)
@@ -508,6 +510,10 @@ static const struct setting settings_table[] = {
 		"N", "of the JPEGs, 1 to 100", "a number from 1 to 100"},
 	{"chroma", CAMERA(jpeg.chroma), parse_word, print_word,
 		"420|422|source", "colour resolution of the JPEGs", "420, 422 or source", chromas},
+	{"placeholder", CAMERA(placeholder), parse_word, print_word,
+		"yes|no", NULL, "yes or no", no_yes},
+	{"font", CAMERA(font), parse_text, print_text,
+		"PATH", NULL, NULL},
 	{"input", CAMERA(camera.input), parse_text_or_auto, print_text_or_auto,
 		"NAME", "of a device with several; name or number",
 		"the name or number of an input, or auto"},
@@ -964,6 +970,8 @@ ON_MAIN static int apply_defaults(struct loader *loader)
 		{"source", "auto"},
 		{"quality", "80"},
 		{"chroma", "420"},
+		{"placeholder", "yes"},
+		{"font", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"},
 	};
 	int err = 0;
 

@@ -21,6 +21,8 @@ struct camera_settings {
 	struct camera_config camera;
 	struct jpeg_config jpeg;
 	struct process_config process;
+	int placeholder; /* whether there is one for viewers while there is no picture */
+	char font[256];  /* a file, for its words */
 };
 
 struct settings {

@@ -95,6 +95,7 @@ struct camera_stats {
 	stat_counter dmabuf_syncs; /* begins and ends of reading a dma-buf by the CPU */
 	stat_counter dropped_encode;      /* libjpeg refused, or no memory for the packet */
 	stat_counter dropped_server_busy; /* encoded, but a newer one came before it was served */
+	stat_counter placeholders;        /* published in place of pictures */
 	struct histogram dequeue_to_encode, encode;
 	struct filter_stats filters[FILTERS_NAMED];
 };

@@ -45,7 +45,8 @@ struct packet {
 	size_t length_bytes; /* of all pieces */
 
 	uint32_t width, height; /* pixels */
-	uint32_t sequence;      /* the camera's own */
+	bool placeholder;       /* for a picture that is missing: says why, in words */
+	uint32_t sequence;      /* the camera's own; 0 for a placeholder */
 	struct results results; /* of its filters */
 	/* CLOCK_MONOTONIC */
 	uint64_t captured_ns;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/roles.h"
 #include "fanlight/frame.h"
 
 enum camera_kind { CAMERA_V4L2, CAMERA_PATTERN, CAMERA_REPLAY };
@@ -42,8 +43,20 @@ struct camera_status {
 	enum camera_state state;
 	bool online;
 	uint64_t since_ns;       /* CLOCK_MONOTONIC, when it came online or went off */
-	char reason[192];        /* why it is offline, a sentence; "" when online */
+	char reason[192];        /* what is wrong, a sentence; "" when nothing is */
 	struct camera_info info; /* as last opened; zero when it never was */
 };
+
+/* What there is to say of a camera that is offline, a sentence. */
+ANY_THREAD static inline const char *camera_status_words(const struct camera_status *status)
+{
+	return *status->reason || status->online ? status->reason : "it is being opened";
+}
+
+/* Whether pictures are missing because something is wrong, not because they are about to come. */
+ANY_THREAD static inline bool camera_status_is_bad(const struct camera_status *status)
+{
+	return !status->online && *status->reason;
+}
 
 #endif

@@ -19,6 +19,7 @@ ON_CAPTURE static void publish_status_to(struct pipeline *p, struct exchange *re
 ON_CAPTURE static void publish_status(struct pipeline *p, const char *reason)
 {
 	bool online = p->life.state == CAMERA_STREAMING;
+	bool other = p->now.online != online || strcmp(reason, p->now.reason);
 
 	if (p->now.online != online || !p->now.since_ns)
 		p->now.since_ns = clock_now_ns();
@@ -28,6 +29,8 @@ ON_CAPTURE static void publish_status(struct pipeline *p, const char *reason)
 		(void)snprintf(p->now.reason, sizeof p->now.reason, "%s", reason);
 	publish_status_to(p, &p->status);
 	publish_status_to(p, &p->news);
+	if (other) /* an attempt in vain is no reason to show the same again */
+		publish_status_to(p, &p->troubles);
 }
 
 /* Say why it is offline, once in the log: the same reason again is no news. */

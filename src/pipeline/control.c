@@ -73,7 +73,7 @@ ON_CONTROL static void attend_filters(struct pipeline *p, const struct control_r
 	char reason[PROCESS_REASON_BYTES], *json;
 	int err = document_patch(&config, request->text, request->bytes, &json);
 
-	if (!err && !process_has_plugins_of(p->process_at_start, &config)) {
+	if (!err && !process_has_plugins_of(&p->settings->process, &config)) {
 		free(json);
 		err = document_refuse(late, "process", -EBUSY, &json);
 	}

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 #include <linux/videodev2.h>
@@ -78,8 +77,7 @@ count:
 	return err;
 }
 
-/* The server's exchange takes a reference of its own. */
-ON_ENCODE static void publish_packet(struct pipeline *p, struct packet *packet)
+void publish_packet(struct pipeline *p, struct packet *packet)
 {
 	struct packet **slot = exchange_slot(&p->packets);
 
@@ -130,6 +128,10 @@ ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame 
 	}
 	err = encode_frame(p, frame, packet, piecemeal);
 	packet_end(packet, !err);
+	if (!err) {
+		p->last_width = packet->width;
+		p->last_height = packet->height;
+	}
 	if (!err && !piecemeal)
 		publish_packet(p, packet);
 	packet_unref(packet);
@@ -148,19 +150,18 @@ void *encode_loop(void *context)
 
 	role_take(&role_encode, p->config->name);
 	for (;;) {
-		struct pollfd fds[] = {
-			{p->encode_stop_fd, POLLIN, 0},
-			{p->frames.fresh_fd, POLLIN, 0},
-			{p->demand.event_fd, POLLIN, 0},
-		};
+		const int fds[] = {p->encode_stop_fd, p->frames.fresh_fd, p->demand.event_fd,
+			p->troubles.fresh_fd};
+		int event = fd_wait_any(fds, 4, outage_due_ns(p));
 		void *slot, *chain;
 
-		(void)poll(fds, 3, -1); /* EINTR: looking costs nothing */
-		if (fds[0].revents)
+		if (event == 0)
 			return NULL;
 		pulse_beat(&p->encode_pulse);
-		fd_drain(p->frames.fresh_fd);
-		fd_drain(p->demand.event_fd);
+		if (event > 0)
+			fd_drain(fds[event]);
+		if (event != 1)
+			outage_show(p);
 
 		/*
 		 * While nobody wants pictures the newest frame stays in the exchange, untaken, and

@@ -5,17 +5,18 @@
  *                           when the camera fails or the program stops, recall what is on loan and
  *                           close; wait, and open again. What is next, and when, says life.h.
  *   encode  (one a camera): sleep while nobody wants pictures; else take the newest frame, encode
- *                           it, with the help of the workers, and publish the packet.
+ *                           it, with the help of the workers, and publish the packet; while there
+ *                           is no picture, a placeholder (outage.c).
  *   control (one a camera): answer what the server asks about the camera's controls, and follow what
  *                           changes them elsewhere, on an fd of its own while capture has one.
  *   workers (a few)       : encode slices of any camera's frame (encode/workers.c).
  *   server  (one):          turn libh2o's loop.
  *   login   (one):          compare a password with its hash for the server, which takes a while.
  *
- * Two exchanges join them, frames and packets; a third carries the camera's status to the server.
- * Control sends encode its filters by a fourth. It has a pair of them with the server (requests,
- * answers) and with capture: presence says where the camera is, wishes which format it should
- * change to.
+ * Two exchanges join them, frames and packets; others carry the camera's status to the server, to
+ * main and to encode, and control's filters to encode.
+ * Control has a pair of them with the server (requests, answers) and with capture: presence says
+ * where the camera is, wishes which format it should change to.
  * Downstream starts first, upstream stops first.
  */
 #ifndef FANLIGHT_PIPELINE_INSIDE_H
@@ -35,6 +36,7 @@
 #include "pipeline/life.h"
 #include "pipeline/pipeline.h"
 #include "process/chain.h"
+#include "process/placeholder.h"
 
 /* Where control finds the camera. */
 struct presence {
@@ -51,9 +53,9 @@ struct wish {
 
 struct pipeline {
 	/* all threads, constant while they run */
-	const struct camera_config *config;
-	const struct process_config *process_at_start;
-	char room[48]; /* for the log */
+	const struct camera_settings *settings;
+	const struct camera_config *config; /* of them */
+	char room[48];                      /* for the log */
 	int capture_stop_fd, control_stop_fd, encode_stop_fd;
 	int capture_wake_fd; /* for its pulse; the others have something that wakes them */
 	int arrivals_fd;     /* of devices, for capture; -1 where the kernel does not tell */
@@ -63,6 +65,7 @@ struct pipeline {
 	struct exchange packets;  /* encode to server, of struct packet * */
 	struct exchange status;   /* capture to server, of struct camera_status */
 	struct exchange news;     /* capture to main, of struct camera_status */
+	struct exchange troubles; /* capture to encode, of struct camera_status */
 	struct exchange presence; /* capture to control, of struct presence */
 	struct exchange wishes;   /* control to capture, of struct wish */
 	struct exchange requests; /* server to control, of struct control_request */
@@ -75,6 +78,7 @@ struct pipeline {
 	struct packet *packet_slots[EXCHANGE_SLOTS];
 	struct camera_status status_slots[EXCHANGE_SLOTS];
 	struct camera_status news_slots[EXCHANGE_SLOTS];
+	struct camera_status trouble_slots[EXCHANGE_SLOTS];
 	struct presence presence_slots[EXCHANGE_SLOTS];
 	struct wish wish_slots[EXCHANGE_SLOTS];
 	struct control_request request_slots[EXCHANGE_SLOTS];
@@ -103,6 +107,11 @@ struct pipeline {
 	struct slicer *slicer;
 	struct packet_pool pool;
 	struct log_limit bad_frames;
+	uint32_t last_width, last_height;    /* of the last picture, 0 before the first */
+	const struct camera_status *trouble; /* the newest of troubles; NULL before the first */
+	struct placeholder *placeholder;
+	uint64_t placeholder_due_ns; /* the next one, while there is an outage */
+	bool font_failed;            /* and that was said */
 
 	/* main */
 	pthread_t capture_thread, control_thread, encode_thread;
@@ -114,5 +123,16 @@ struct pipeline {
 void *capture_loop(void *context);
 void *control_loop(void *context);
 void *encode_loop(void *context);
+
+/* Publish a packet to the server, which takes a reference of its own. */
+ON_ENCODE void publish_packet(struct pipeline *p, struct packet *packet);
+
+/* ---- outage.c ---- */
+
+/* When to show it again; UINT64_MAX where there is nothing to show, or nobody to see it. */
+ON_ENCODE uint64_t outage_due_ns(const struct pipeline *p);
+
+/* Hear how the camera is; if pictures are missed, publish a placeholder that says why. */
+ON_ENCODE void outage_show(struct pipeline *p);
 
 #endif

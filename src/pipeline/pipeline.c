@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "pipeline/inside.h"
 
-#define EXCHANGES 9
+#define EXCHANGES 10
 
 struct exchange_slots {
 	struct exchange *exchange;
@@ -23,6 +23,7 @@ ON_MAIN static void list_exchanges(struct pipeline *p, struct exchange_slots ret
 		{&p->packets, p->packet_slots, sizeof p->packet_slots[0]},
 		{&p->status, p->status_slots, sizeof p->status_slots[0]},
 		{&p->news, p->news_slots, sizeof p->news_slots[0]},
+		{&p->troubles, p->trouble_slots, sizeof p->trouble_slots[0]},
 		{&p->presence, p->presence_slots, sizeof p->presence_slots[0]},
 		{&p->wishes, p->wish_slots, sizeof p->wish_slots[0]},
 		{&p->requests, p->request_slots, sizeof p->request_slots[0]},
@@ -43,9 +44,8 @@ ON_MAIN static int make_chain(struct pipeline *p, char reason[PROCESS_REASON_BYT
 	return err;
 }
 
-int pipeline_create(const struct camera_config *camera, const struct process_config *process,
-	const struct jpeg_config *jpeg, struct workers *workers, struct pipeline **ret_pipeline,
-	char reason[PROCESS_REASON_BYTES])
+int pipeline_create(const struct camera_settings *settings, struct workers *workers,
+	struct pipeline **ret_pipeline, char reason[PROCESS_REASON_BYTES])
 {
 	/* Not calloc(): the exchanges are aligned to cache lines. */
 	struct pipeline *p = aligned_alloc(alignof(struct pipeline), sizeof *p);
@@ -56,13 +56,12 @@ int pipeline_create(const struct camera_config *camera, const struct process_con
 	if (!p)
 		return -ENOMEM;
 	memset(p, 0, sizeof *p);
-	p->config = camera;
-	p->asked = *camera;
+	p->settings = settings;
+	p->config = &settings->camera;
+	p->asked = *p->config;
 	p->lending = (struct lending){.readers = {&p->frames}, .n_readers = 1};
-	p->process_at_start = process;
-	p->process = *process;
-	(void)strcpy(p->now.reason, "it is being opened");
-	(void)snprintf(p->room, sizeof p->room, "camera %s", camera->name);
+	p->process = settings->process;
+	(void)snprintf(p->room, sizeof p->room, "camera %s", p->config->name);
 	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = -1;
 	p->capture_wake_fd = p->demand.event_fd = -1;
 	p->arrivals_fd = camera_watch_arrivals();
@@ -72,7 +71,9 @@ int pipeline_create(const struct camera_config *camera, const struct process_con
 	for (size_t i = 0; i < EXCHANGES; i++)
 		exchanges[i].exchange->fresh_fd = exchanges[i].exchange->returned_fd = -1;
 
-	err = slicer_create(jpeg, workers, &p->slicer);
+	err = slicer_create(&settings->jpeg, workers, &p->slicer);
+	if (!err)
+		err = placeholder_create(settings->font, &p->placeholder);
 	for (size_t i = 0; !err && i < EXCHANGES; i++)
 		err = exchange_init(
 			exchanges[i].exchange, exchanges[i].slots, exchanges[i].slot_bytes);
@@ -117,6 +118,7 @@ void pipeline_describe(struct pipeline *p, struct server_camera *ret_camera)
 		.name = p->config->name,
 		.source = p->config->source,
 		.fps = p->config->fps,
+		.has_placeholder = p->settings->placeholder,
 		.packets = &p->packets,
 		.status = &p->status,
 		.requests = &p->requests,
@@ -217,6 +219,7 @@ void pipeline_destroy(struct pipeline *p)
 	}
 	packet_pool_finish(&p->pool);
 	slicer_destroy(p->slicer);
+	placeholder_destroy(p->placeholder);
 	list_exchanges(p, exchanges);
 	for (size_t i = 0; i < EXCHANGES; i++)
 		exchange_finish(exchanges[i].exchange);

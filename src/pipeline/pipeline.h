@@ -8,22 +8,21 @@
 #include <stdbool.h>
 
 #include "base/roles.h"
-#include "camera/camera.h"
-#include "encode/jpeg.h"
 #include "encode/workers.h"
+#include "exchange/status.h"
 #include "process/config.h"
 #include "server/server.h"
+#include "settings.h"
 
 struct pipeline;
 
 /*
  * Make a pipeline that takes one of the workers' jobs; nothing runs and no device is opened yet.
- * camera, process and workers live as long as the pipeline. Returns 0 or a negative errno with a
- * sentence in reason.
+ * settings and workers live as long as the pipeline. Returns 0 or a negative errno with a sentence
+ * in reason.
  */
-ON_MAIN int pipeline_create(const struct camera_config *camera,
-	const struct process_config *process, const struct jpeg_config *jpeg,
-	struct workers *workers, struct pipeline **ret_pipeline, char reason[PROCESS_REASON_BYTES]);
+ON_MAIN int pipeline_create(const struct camera_settings *settings, struct workers *workers,
+	struct pipeline **ret_pipeline, char reason[PROCESS_REASON_BYTES]);
 
 /* The pipeline as the server sees it; valid until pipeline_destroy(). */
 ON_MAIN void pipeline_describe(struct pipeline *pipeline, struct server_camera *ret_camera);

@@ -11,6 +11,9 @@
 #define GROUND 48
 #define INK    224
 
+/* Of chroma. */
+#define NO_COLOUR 128
+
 /* Lines to the height of a picture, and the width of its margin in lines. */
 #define LINES_HIGH 12
 #define LINE_LEAST 8
@@ -40,7 +43,7 @@ void placeholder_destroy(struct placeholder *placeholder)
 	free(placeholder);
 }
 
-/* Room for so many pixels; their values are lost. */
+/* Room for so many bytes; their values are lost. */
 ON_ENCODE static int reserve(struct placeholder *placeholder, size_t size_bytes)
 {
 	uint8_t *pixels;
@@ -81,20 +84,24 @@ int placeholder_draw(struct placeholder *placeholder, uint32_t width, uint32_t h
 	const char *const lines[], size_t n, struct frame *ret_frame)
 {
 	uint32_t line_px = height / LINES_HIGH > LINE_LEAST ? height / LINES_HIGH : LINE_LEAST;
+	uint32_t chroma_stride = (width + 1) / 2 * 2;
+	uint32_t luma_bytes = width * height, chroma_bytes = chroma_stride * ((height + 1) / 2);
 	struct text_plane plane = {NULL, width, height, width};
 	struct text *text;
-	int err = reserve(placeholder, (size_t)width * height);
+	int err = reserve(placeholder, (size_t)luma_bytes + chroma_bytes);
 
 	if (err < 0)
 		return err;
 	plane.pixels = placeholder->pixels;
-	memset(plane.pixels, GROUND, placeholder->size_bytes);
+	memset(plane.pixels, GROUND, luma_bytes);
+	memset(plane.pixels + luma_bytes, NO_COLOUR, chroma_bytes);
 	*ret_frame = (struct frame){
-		.fourcc = V4L2_PIX_FMT_GREY,
+		.fourcc = V4L2_PIX_FMT_NV12,
 		.width = width,
 		.height = height,
-		.n_planes = 1,
-		.planes = {{plane.pixels, width, width * height, 0, -1}},
+		.n_planes = 2,
+		.planes = {{plane.pixels, width, luma_bytes, 0, -1},
+			{plane.pixels + luma_bytes, chroma_stride, chroma_bytes, 0, -1}},
 		.range = FRAME_FULL_RANGE,
 	};
 	err = text_create(placeholder->font_path, line_px, &text);

@@ -39,6 +39,10 @@ ON_SERVER static void publish(struct feed *feed)
 	feed->newest = feed->growing;
 	feed->growing = NULL;
 	part_complete(feed->newest);
+	if (packet->placeholder)
+		return;
+	part_unref(feed->picture);
+	feed->picture = part_ref(feed->newest);
 	now_ns = feed->newest->published_ns;
 	histogram_record_span(&feed->encode_to_publish, packet->encode_end_ns, now_ns);
 	stage_update(&feed->capture_to_dequeue, packet->captured_ns, packet->dequeued_ns);
@@ -137,8 +141,9 @@ void feed_end(struct feed *feed)
 	h2o_socket_close(feed->status_fresh);
 	h2o_socket_close(feed->answered);
 	part_unref(feed->newest);
+	part_unref(feed->picture);
 	part_unref(feed->growing);
-	feed->newest = feed->growing = NULL;
+	feed->newest = feed->picture = feed->growing = NULL;
 }
 
 void feed_tick(struct feed *feed, uint64_t now_ns)
@@ -150,7 +155,7 @@ void feed_tick(struct feed *feed, uint64_t now_ns)
 
 const struct camera_status *feed_status(struct feed *feed)
 {
-	static const struct camera_status unknown = {.reason = "it has not been opened yet"};
+	static const struct camera_status unknown = {.state = CAMERA_OPENING};
 	void *slot;
 
 	if (exchange_take(feed->camera.status, &slot)) {
@@ -158,6 +163,18 @@ const struct camera_status *feed_status(struct feed *feed)
 		feed->status_serial++;
 	}
 	return feed->status ? feed->status : &unknown;
+}
+
+struct part *feed_placeholder(struct feed *feed)
+{
+	const struct camera_status *status = feed_status(feed);
+	struct part *newest = feed->newest;
+
+	/* It may be of an earlier outage. */
+	return newest && newest->packet->placeholder && camera_status_is_bad(status) &&
+			       newest->packet->captured_ns >= status->since_ns
+		       ? newest
+		       : NULL;
 }
 
 uint64_t feed_interval_ns(struct feed *feed)
@@ -195,8 +212,9 @@ bool feed_is_healthy(struct feed *feed, uint64_t now_ns, char reason[256])
 		limit_ns = HEALTHY_NS;
 	if (status->online && last_ns && now_ns < last_ns + limit_ns)
 		return true;
-	if (*status->reason)
-		(void)snprintf(reason, 256, "Camera %s: %s.", feed->camera.name, status->reason);
+	if (!status->online)
+		(void)snprintf(reason, 256, "Camera %s: %s.", feed->camera.name,
+			camera_status_words(status));
 	else
 		(void)snprintf(reason, 256, "Camera %s: no frame for %.1f s.", feed->camera.name,
 			(double)(now_ns - (last_ns ? last_ns : status->since_ns)) / 1e9);

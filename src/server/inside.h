@@ -57,6 +57,7 @@ struct feed {
 	/* server thread */
 	h2o_socket_t *fresh;
 	struct part *newest;  /* that is whole; NULL before the first */
+	struct part *picture; /* the newest that is whole and no placeholder; likewise */
 	struct part *growing; /* that comes after it, or NULL */
 	uint64_t serial;      /* of the newer of them */
 	h2o_socket_t *status_fresh;
@@ -131,6 +132,9 @@ ON_SERVER void feed_tick(struct feed *feed, uint64_t now_ns);
 /* The camera as it last said it was; never NULL, valid until anything asks again. */
 ON_SERVER const struct camera_status *feed_status(struct feed *feed);
 
+/* The placeholder that is to be shown now, or NULL. */
+ON_SERVER struct part *feed_placeholder(struct feed *feed);
+
 /* From one frame to the next, by what the driver gave, what was asked, or 30 a second. */
 ON_SERVER uint64_t feed_interval_ns(struct feed *feed);
 
@@ -160,6 +164,9 @@ ON_SERVER void reply(
 ON_SERVER void reply_sentence(h2o_req_t *req, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Answer that there is no picture, and why. */
+ON_SERVER void reply_no_picture(h2o_req_t *req, const struct feed *feed, const char *reason);
+
 /* Answer that Fanlight is stopping. */
 ON_SERVER void reply_stopping(h2o_req_t *req);
 
@@ -167,6 +174,9 @@ ON_SERVER void reply_stopping(h2o_req_t *req);
 ON_SERVER void reply_nothing(h2o_req_t *req);
 
 ON_SERVER bool reply_is_head(const h2o_req_t *req);
+
+/* Whether it is a browser's <img> that asks. */
+ON_SERVER bool reply_is_image(const h2o_req_t *req);
 
 /* Whether the client says that it has this entity tag already. */
 ON_SERVER bool reply_is_known(const h2o_req_t *req, const char *etag);
@@ -181,7 +191,10 @@ ON_SERVER void stream_serve(struct feed *feed, h2o_req_t *req, const struct requ
 /* Take what a live stream's viewer tells, and answer. */
 ON_SERVER void stream_take_report(struct feed *feed, h2o_req_t *req, const struct request *request);
 
-/* A new part or status has come, or more of a part: send it to every stream that is not sending. */
+/*
+ * A new part or status has come, or more of a part: send it to every stream that is not sending, or
+ * end it if there will be no picture for it.
+ */
 ON_SERVER void streams_publish(struct feed *feed);
 
 /*
@@ -203,7 +216,7 @@ ON_SERVER void snapshots_begin(struct server *server);
 
 ON_SERVER void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct request *request);
 
-/* A new part has come: answer those that waited for it. */
+/* A new part has come: answer those that waited for it, or for none to come. */
 ON_SERVER void snapshots_publish(struct feed *feed);
 
 /* Answer all that wait with 503. */

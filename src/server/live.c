@@ -12,9 +12,9 @@
 
 enum record { RECORD_HELLO = 1, RECORD_PICTURE = 2, RECORD_STATUS = 3 };
 
-/* The first is that of placeholders. */
-#define FLAG_MORE     2
-#define FLAG_GIVEN_UP 4
+#define FLAG_PLACEHOLDER 1
+#define FLAG_MORE        2
+#define FLAG_GIVEN_UP    4
 
 static void put_32(char *bytes, uint32_t number)
 {
@@ -75,6 +75,10 @@ void live_send_picture(struct live *live, const struct part *part, unsigned done
 		return;
 	}
 	put_us(ret_header + 32, packet->encode_end_ns);
+	if (packet->placeholder) {
+		put_32(ret_header + 12, FLAG_PLACEHOLDER);
+		return; /* nobody reports it */
+	}
 	flight_send(&live->flight, (struct flight_picture){
 					   .serial = (uint32_t)part->serial,
 					   .captured_ns = packet->captured_ns,

@@ -28,7 +28,8 @@ ON_SERVER void live_finish(struct live *live);
 
 /*
  * Write the header of a picture's next record, with a payload of so many bytes, that is sent now;
- * done is as part_lay_out() left it. With the last one the picture is known to be on its way.
+ * done is as part_lay_out() left it. With the last one the picture is known to be on its way, unless
+ * it is a placeholder.
  */
 ON_SERVER void live_send_picture(struct live *live, const struct part *part, unsigned done,
 	size_t payload_bytes, char ret_header[LIVE_HEADER_BYTES]);

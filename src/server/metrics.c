@@ -107,6 +107,11 @@ ON_SERVER static void frames_encoded(struct exposition *e, struct feed *feed)
 	add_counter(e, &feed->camera.stats->encoded);
 }
 
+ON_SERVER static void placeholders_encoded(struct exposition *e, struct feed *feed)
+{
+	add_counter(e, &feed->camera.stats->placeholders);
+}
+
 ON_SERVER static void frames_dropped(struct exposition *e, struct feed *feed)
 {
 	const struct camera_stats *stats = feed->camera.stats;
@@ -295,6 +300,8 @@ static const struct camera_metric {
 	{"fanlight_frames_encoded_total", "counter",
 		"Frames encoded, or checked and passed on where the camera sends JPEG.",
 		frames_encoded},
+	{"fanlight_placeholders_encoded_total", "counter",
+		"Placeholders encoded while there was no picture.", placeholders_encoded},
 	{"fanlight_frames_dropped_total", "counter", "Frames lost to all viewers, by cause.",
 		frames_dropped},
 	{"fanlight_frames_odd_total", "counter",

@@ -29,8 +29,9 @@ void part_complete(struct part *part)
 	part->published_ns = clock_now_ns();
 	TRACE(published, part->packet->captured_ns);
 	part->header_bytes = (size_t)snprintf(part->header, sizeof part->header,
-		"Content-Type: image/jpeg\r\nContent-Length: %zu\r\nX-Timestamp: %s\r\n\r\n",
-		part->packet->length_bytes, part->timestamp);
+		"Content-Type: image/jpeg\r\nContent-Length: %zu\r\nX-Timestamp: %s\r\n%s\r\n",
+		part->packet->length_bytes, part->timestamp,
+		part->packet->placeholder ? "X-Fanlight-Placeholder: yes\r\n" : "");
 }
 
 bool part_has_begun(const struct part *part)

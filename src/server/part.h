@@ -7,6 +7,7 @@
  * Two layouts. Classic, for readers that want a length:
  *   --boundary CRLF                                   (once, at the start)
  *   Content-Type, Content-Length, X-Timestamp CRLF CRLF JPEG CRLF --boundary CRLF
+ *   (a placeholder's has X-Fanlight-Placeholder, too)
  * Early, for browsers, who show a part when they have the header block of the next:
  *   --boundary CRLF Content-Type CRLF CRLF            (once, at the start)
  *   JPEG CRLF --boundary CRLF Content-Type CRLF CRLF
@@ -28,7 +29,7 @@
 #include "exchange/packet.h"
 
 #define PART_BOUNDARY     "boundarydonotcross"
-#define PART_HEADER_BYTES 128
+#define PART_HEADER_BYTES 160
 #define PART_IOVECS       (PACKET_PIECES_MOST + 2)
 
 /* How far a part has come that has ended. */

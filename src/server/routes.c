@@ -68,6 +68,20 @@ bool reply_is_head(const h2o_req_t *req)
 	return h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
 }
 
+bool reply_is_image(const h2o_req_t *req)
+{
+	ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("sec-fetch-dest"), -1);
+	h2o_iovec_t value;
+
+	/* Browsers send that over TLS and to localhost only; but an <img> accepts images first. */
+	if (i < 0)
+		i = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, -1);
+	if (i < 0)
+		return false;
+	value = req->headers.entries[i].value;
+	return value.len >= 5 && !memcmp(value.base, "image", 5);
+}
+
 bool reply_is_known(const h2o_req_t *req, const char *etag)
 {
 	ssize_t i = -1;
@@ -162,6 +176,13 @@ void reply_sentence(h2o_req_t *req, int status, const char *format, ...)
 	length = strlen(text);
 	text[length++] = '\n';
 	reply(req, status, "text/plain; charset=utf-8", text, length);
+}
+
+void reply_no_picture(h2o_req_t *req, const struct feed *feed, const char *reason)
+{
+	reply_header(req, "Retry-After", "1");
+	reply_live_headers(req);
+	reply_sentence(req, 503, "No picture from camera %s: %s.", feed->camera.name, reason);
 }
 
 void reply_stopping(h2o_req_t *req)

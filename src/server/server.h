@@ -61,6 +61,7 @@ struct server_camera {
 	const char *name;          /* a path segment: letters, digits, - and _ */
 	const char *source;        /* as configured, for /state */
 	double fps;                /* asked for; 0 for none */
+	bool has_placeholder;      /* packets come while there is no picture, too */
 	struct exchange *packets;  /* slots are struct packet *; the server is the reader */
 	struct exchange *status;   /* slots are struct camera_status; the server is the reader */
 	struct exchange *requests; /* slots are struct control_request; the server is the writer */

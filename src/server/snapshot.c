@@ -82,46 +82,82 @@ ON_SERVER static const char *format_etag(h2o_req_t *req, const struct packet *pa
 	return etag;
 }
 
+/* Wait no longer and take hold of a part; one too many is refused. */
+ON_SERVER static bool begin_answer(struct snapshot *snapshot, struct part *part)
+{
+	end_wait(snapshot);
+	if (!hold(snapshot, part)) {
+		reply_header(snapshot->req, "Retry-After", "1");
+		reply_sentence(snapshot->req, 503,
+			"There are as many snapshots already as are allowed.");
+		return false;
+	}
+	connections_watch_answer(snapshot->req);
+	reply_live_headers(snapshot->req);
+	return true;
+}
+
+/* Answer with a part as the body. */
 ON_SERVER static void send_part(struct snapshot *snapshot, struct part *part)
 {
 	h2o_req_t *req = snapshot->req;
 	h2o_iovec_t bufs[PACKET_PIECES_MOST];
-	const char *etag = format_etag(req, part->packet);
-	bool known = reply_is_known(req, etag);
 
-	end_wait(snapshot);
-	if (!hold(snapshot, part)) {
-		reply_header(req, "Retry-After", "1");
-		reply_sentence(req, 503, "There are as many snapshots already as are allowed.");
-		return;
-	}
-	snapshot->feed->snapshots_sent++;
-	connections_watch_answer(req);
-
-	reply_live_headers(req);
-	reply_header(req, "ETag", etag);
-	reply_header(req, "X-Timestamp", part->timestamp);
-	req->res.status = known ? 304 : 200;
-	if (known) {
-		req->res.reason = "Not Modified";
-	} else {
-		req->res.content_length = part->packet->length_bytes;
-		reply_header(req, "Content-Type", "image/jpeg");
-	}
+	req->res.content_length = part->packet->length_bytes;
+	reply_header(req, "Content-Type", "image/jpeg");
 	h2o_start_response(req, &snapshot->generator);
-	if (known || reply_is_head(req))
+	if (reply_is_head(req))
 		h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 	else
 		h2o_send(req, bufs, part_lay_out_picture(part, bufs), H2O_SEND_STATE_FINAL);
 }
 
+ON_SERVER static void send_picture(struct snapshot *snapshot, struct part *part)
+{
+	h2o_req_t *req = snapshot->req;
+	const char *etag = format_etag(req, part->packet);
+
+	if (!begin_answer(snapshot, part))
+		return;
+	snapshot->feed->snapshots_sent++;
+	reply_header(req, "ETag", etag);
+	reply_header(req, "X-Timestamp", part->timestamp);
+	if (!reply_is_known(req, etag)) {
+		req->res.status = 200;
+		send_part(snapshot, part);
+		return;
+	}
+	req->res.status = 304;
+	req->res.reason = "Not Modified";
+	h2o_start_response(req, &snapshot->generator);
+	h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+}
+
 ON_SERVER static void send_nothing(struct snapshot *snapshot, const char *reason)
 {
 	end_wait(snapshot);
-	reply_header(snapshot->req, "Retry-After", "1");
-	reply_live_headers(snapshot->req);
-	reply_sentence(snapshot->req, 503, "No picture from camera %s: %s.",
-		snapshot->feed->camera.name, reason);
+	reply_no_picture(snapshot->req, snapshot->feed, reason);
+}
+
+/*
+ * There is no picture: a status that programs understand. A browser's <img> shows the body of any
+ * status, and others are better served with a sentence.
+ */
+ON_SERVER static void send_placeholder(struct snapshot *snapshot, struct part *part)
+{
+	h2o_req_t *req = snapshot->req;
+
+	if (!reply_is_image(req)) {
+		send_nothing(snapshot, feed_status(snapshot->feed)->reason);
+		return;
+	}
+	if (!begin_answer(snapshot, part))
+		return;
+	reply_header(req, "Retry-After", "1");
+	reply_header(req, "X-Fanlight-Placeholder", "yes");
+	req->res.status = 503;
+	req->res.reason = "Service Unavailable";
+	send_part(snapshot, part);
 }
 
 ON_SERVER static void on_impatient(h2o_timeout_entry_t *entry)
@@ -129,14 +165,28 @@ ON_SERVER static void on_impatient(h2o_timeout_entry_t *entry)
 	struct snapshot *snapshot = H2O_STRUCT_FROM_MEMBER(struct snapshot, timeout, entry);
 	const struct camera_status *status = feed_status(snapshot->feed);
 
-	send_nothing(snapshot, *status->reason ? status->reason : "none came in time");
+	send_nothing(snapshot, status->online ? "none came in time" : camera_status_words(status));
 }
 
 ON_SERVER static bool is_fresh_enough(const struct snapshot *snapshot)
 {
-	const struct part *newest = snapshot->feed->newest;
+	const struct part *picture = snapshot->feed->picture;
 
-	return newest && newest->packet->captured_ns >= snapshot->captured_since_ns;
+	return picture && picture->packet->captured_ns >= snapshot->captured_since_ns;
+}
+
+/* Answer if there is something to answer with. */
+ON_SERVER static bool try_to_answer(struct snapshot *snapshot)
+{
+	struct part *placeholder = feed_placeholder(snapshot->feed);
+
+	if (is_fresh_enough(snapshot))
+		send_picture(snapshot, snapshot->feed->picture);
+	else if (placeholder)
+		send_placeholder(snapshot, placeholder);
+	else
+		return false;
+	return true;
 }
 
 ON_SERVER static uint64_t default_max_age_ns(struct feed *feed)
@@ -160,10 +210,8 @@ void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct request *req
 		.req = req,
 		.captured_since_ns = now_ns > max_age_ns ? now_ns - max_age_ns : 0,
 	};
-	if (is_fresh_enough(snapshot)) {
-		send_part(snapshot, feed->newest);
+	if (try_to_answer(snapshot))
 		return;
-	}
 	snapshot->waiting = true;
 	h2o_linklist_insert(&feed->snapshots, &snapshot->link);
 	h2o_timeout_link(req->conn->ctx->loop, &feed->server->patience, &snapshot->timeout);
@@ -178,8 +226,7 @@ void snapshots_publish(struct feed *feed)
 		struct snapshot *snapshot = H2O_STRUCT_FROM_MEMBER(struct snapshot, link, link);
 
 		next = link->next;
-		if (is_fresh_enough(snapshot))
-			send_part(snapshot, feed->newest);
+		(void)try_to_answer(snapshot); /* else it waits on */
 	}
 }
 

@@ -195,7 +195,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "online", json_boolean(status->online));
 	put(camera, "state", json_string(state_name(status->state)));
 	put(camera, "since", json_rounded(since));
-	put(camera, "reason", json_text(status->reason));
+	put(camera, "reason", json_text(camera_status_words(status)));
 	put(camera, "opened", json_counter(&stats->opened));
 	put(camera, "restarted", json_counter(&stats->restarted));
 	put(camera, "lost", json_counter(&stats->lost));
@@ -218,12 +218,14 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "memory_path", json_string(info->memory_path));
 	put(camera, "memory_note", json_string(info->memory_note));
 
-	put(camera, "sequence", json_integer(feed->newest ? feed->newest->packet->sequence : 0));
+	put(camera, "sequence", json_integer(feed->picture ? feed->picture->packet->sequence : 0));
 	put(camera, "captured", json_counter(&stats->captured));
 	put(camera, "captured_fps", json_rounded(feed->captured.per_second));
 	put(camera, "encoded", json_counter(&stats->encoded));
 	put(camera, "encoded_fps", json_rounded(feed->encoded.per_second));
-	put(camera, "slices", json_integer(feed->newest ? feed->newest->packet->n_pieces : 0));
+	put(camera, "slices", json_integer(feed->picture ? feed->picture->packet->n_pieces : 0));
+	put(camera, "placeholder", json_boolean(feed_placeholder(feed)));
+	put(camera, "placeholders", json_counter(&stats->placeholders));
 	put(camera, "controls_changed", json_counter(&stats->controls_changed));
 	put(camera, "drops", json_drops(stats));
 	put(camera, "oddities", json_oddities(stats));
@@ -286,8 +288,9 @@ char *state_status(struct feed *feed)
 {
 	const struct camera_status *status = feed_status(feed);
 	json_t *root = json_pack("{s:b, s:o, s:I, s:o}", "online", status->online, "reason",
-		json_text(status->reason), "since_us", (json_int_t)(status->since_ns / NS_PER_US),
-		"controls_changed", json_counter(&feed->camera.stats->controls_changed));
+		json_text(camera_status_words(status)), "since_us",
+		(json_int_t)(status->since_ns / NS_PER_US), "controls_changed",
+		json_counter(&feed->camera.stats->controls_changed));
 	char *text = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
 	json_decref(root);

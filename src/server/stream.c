@@ -103,35 +103,46 @@ ON_SERVER static bool has_room(struct stream *stream, uint64_t now_ns)
 	return gate_is_open(&stream->gate, view, now_ns);
 }
 
-/* The part to send now, or NULL. */
+/* Whether a part whose turn it is may start now; if not, somebody will ask again. */
+ON_SERVER static bool may_start(struct stream *stream, const struct packet *packet)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	/* A report asks again, and so does a newer part. */
+	if (stream->live && !packet->placeholder &&
+		!flight_has_room(&stream->live->flight, packet->captured_ns, now_ns))
+		return false;
+	/* It reckons from the last that it let through, so only what will be sent asks. */
+	if (!has_room(stream, now_ns)) {
+		look_again(stream);
+		return false;
+	}
+	return true;
+}
+
+/* The part to send now, or NULL. Placeholders are few and have no place in a pace. */
 ON_SERVER static struct part *choose_part(struct stream *stream)
 {
 	struct feed *feed = stream->feed;
 	struct part *newest = feed->newest;
-	uint64_t captured_ns, passed;
+	const struct packet *packet;
+	uint64_t passed;
 
 	if (stream->piecemeal && feed->growing && part_has_begun(feed->growing))
 		newest = feed->growing;
 	/* One that it began was perhaps given up since, and an older one is the newest again. */
 	if (!newest || newest->serial <= stream->seen)
 		return NULL;
-	captured_ns = newest->packet->captured_ns;
-	if (pace_is_due(&stream->pace, captured_ns)) {
-		uint64_t now_ns = clock_now_ns();
-
-		/* A report asks again, and so does a newer part. */
-		if (stream->live && !flight_has_room(&stream->live->flight, captured_ns, now_ns))
-			return NULL;
-		/* It reckons from the last that it let through, so only what will be sent asks. */
-		if (!has_room(stream, now_ns)) {
-			look_again(stream);
-			return NULL;
-		}
-	}
+	packet = newest->packet;
+	if ((packet->placeholder || pace_is_due(&stream->pace, packet->captured_ns)) &&
+		!may_start(stream, packet))
+		return NULL;
 	passed = newest->serial - stream->seen - 1;
 	stream->seen = newest->serial;
-	stream->traffic->skipped += pace_skipped(&stream->pace, captured_ns, passed);
-	return pace_allows(&stream->pace, captured_ns) ? newest : NULL;
+	if (packet->placeholder)
+		return newest;
+	stream->traffic->skipped += pace_skipped(&stream->pace, packet->captured_ns, passed);
+	return pace_allows(&stream->pace, packet->captured_ns) ? newest : NULL;
 }
 
 ON_SERVER static void end_stream(struct stream *stream)
@@ -145,7 +156,7 @@ ON_SERVER static void end_stream(struct stream *stream)
 /* The first send of a part begins. */
 ON_SERVER static void note_send(struct feed *feed, struct part *part)
 {
-	if (part->begun)
+	if (part->begun || part->packet->placeholder)
 		return;
 	part->begun = true;
 	histogram_record_span(&feed->publish_to_send, part->published_ns, clock_now_ns());
@@ -158,6 +169,8 @@ ON_SERVER static void note_sent(struct stream *stream)
 	uint64_t captured_ns = part->packet->captured_ns, now_ns = clock_now_ns();
 
 	TRACE(send_end, captured_ns, stream->id);
+	if (part->packet->placeholder)
+		return;
 	stream->frames++;
 	stream->age_ns = now_ns - captured_ns;
 	stream->traffic->frames++;
@@ -236,6 +249,22 @@ ON_SERVER static void send_next(struct stream *stream)
 	h2o_send(stream->req, bufs, n, H2O_SEND_STATE_IN_PROGRESS);
 }
 
+/* Whether pictures are missing of which nothing is to be shown in this layout. */
+ON_SERVER static bool lacks_picture(struct feed *feed, enum part_layout layout)
+{
+	return layout != PART_LIVE && !feed->camera.has_placeholder &&
+	       camera_status_is_bad(feed_status(feed));
+}
+
+/* Send what there is, or end; the stream is idle. */
+ON_SERVER static void go_on(struct stream *stream)
+{
+	if (stream->feed->server->stopping || lacks_picture(stream->feed, stream->layout))
+		end_stream(stream);
+	else
+		send_next(stream);
+}
+
 /* The kernel has taken the last send. */
 ON_SERVER static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 {
@@ -251,10 +280,7 @@ ON_SERVER static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 	if (stream->live)
 		live_forget_notice(stream->live);
 	stream->sending = false;
-	if (stream->feed->server->stopping)
-		end_stream(stream);
-	else
-		send_next(stream);
+	go_on(stream);
 }
 
 ON_SERVER static void on_recheck(h2o_timeout_entry_t *entry)
@@ -262,7 +288,7 @@ ON_SERVER static void on_recheck(h2o_timeout_entry_t *entry)
 	struct stream *stream = H2O_STRUCT_FROM_MEMBER(struct stream, recheck, entry);
 
 	if (!stream->sending)
-		send_next(stream);
+		go_on(stream);
 }
 
 ON_SERVER static void dispose_stream(void *memory)
@@ -280,20 +306,11 @@ ON_SERVER static void dispose_stream(void *memory)
 /* What suits whoever asks: browsers' <img> wants the early layout, all others a length. */
 ON_SERVER static enum part_layout choose_layout(const h2o_req_t *req, const struct request *request)
 {
-	ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("sec-fetch-dest"), -1);
-	h2o_iovec_t value;
-
 	if (request->route == ROUTE_LIVE)
 		return PART_LIVE;
 	if (request->layout_chosen)
 		return request->layout;
-	/* Browsers send that over TLS and to localhost only; but an <img> accepts images first. */
-	if (i < 0)
-		i = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, -1);
-	if (i < 0)
-		return PART_CLASSIC;
-	value = req->headers.entries[i].value;
-	return value.len >= 5 && !memcmp(value.base, "image", 5) ? PART_EARLY : PART_CLASSIC;
+	return reply_is_image(req) ? PART_EARLY : PART_CLASSIC;
 }
 
 ON_SERVER static enum protocol protocol_of(const h2o_req_t *req)
@@ -360,11 +377,25 @@ void streams_begin(struct server *server)
 	h2o_timeout_init(server->context.loop, &server->gate_recheck, GATE_RECHECK_MS);
 }
 
+/* An old picture is not: a new one is on its way, or there is no camera for it. */
+ON_SERVER static bool is_worth_showing(struct feed *feed)
+{
+	const struct packet *packet = feed->newest->packet;
+
+	return packet->placeholder
+		       ? feed_placeholder(feed) != NULL
+		       : packet->captured_ns + 2 * feed_interval_ns(feed) >= clock_now_ns();
+}
+
 void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *request)
 {
 	static h2o_generator_t headers_only;
 	struct stream *stream;
 
+	if (lacks_picture(feed, choose_layout(req, request))) {
+		reply_no_picture(req, feed, feed_status(feed)->reason);
+		return;
+	}
 	req->http1_is_persistent = 0; /* an HTTP/1.0 client sees the end by the close alone */
 	reply_live_headers(req);
 	if (!reply_is_head(req) && !connections_take_stream(req)) {
@@ -383,9 +414,7 @@ void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *reque
 	}
 
 	stream = create_stream(feed, req, request);
-	/* An old picture is not worth showing: a new one is on its way. */
-	if (feed->newest &&
-		feed->newest->packet->captured_ns + 2 * feed_interval_ns(feed) < clock_now_ns())
+	if (feed->newest && !is_worth_showing(feed))
 		stream->seen = feed->newest->serial;
 	h2o_start_response(req, &stream->generator);
 	send_next(stream);
@@ -417,7 +446,7 @@ void streams_publish(struct feed *feed)
 	for (; link != &feed->streams; link = next) {
 		next = link->next;
 		if (!stream_of_link(link)->sending)
-			send_next(stream_of_link(link));
+			go_on(stream_of_link(link));
 	}
 }
 

@@ -30,7 +30,7 @@ struct stream {
 	bool piecemeal; /* its parts are sent as they grow */
 	struct stall stall;
 	uint64_t seen;    /* serial of the newest part that was sent or passed over */
-	char header[640]; /* of the part being sent, when the shared one does not do */
+	char header[704]; /* of the part being sent, when the shared one does not do */
 
 	char address[64];
 	uint64_t frames;   /* that the kernel has taken */

@@ -92,7 +92,7 @@ class Stopping(unittest.TestCase):
         self.assertEqual(fanlight.close(), 0)
 
     def test_a_waiting_snapshot_is_answered(self):
-        fanlight = self.start(source="/dev/video99")
+        fanlight = self.start("--placeholder", "no", source="/dev/video99")
         connection = fanlight.connect()
         self.addCleanup(connection.close)
         connection.sendall(b"GET /snapshot HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -105,7 +105,7 @@ def early_parts(answer):
 class Record:
     """A record of a live stream, which read(n) gives the next n bytes of."""
     HELLO, PICTURE, STATUS = 1, 2, 3
-    MORE, GIVEN_UP = 2, 4
+    PLACEHOLDER, MORE, GIVEN_UP = 1, 2, 4
     FIELDS = struct.Struct(">4sBBHIIIIQQQ")
 
     def __init__(self, read):

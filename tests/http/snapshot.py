@@ -85,6 +85,7 @@ class Absent(server.Case):
     SOURCE = "/dev/video99"
 
     def test_no_picture_is_503_with_a_sentence(self):
+        eventually(lambda: self.fanlight.camera()["state"] == "absent")
         for method in ("GET", "HEAD"):
             answer = self.fanlight.request("/snapshot", method=method)
             with answer.raw:

@@ -91,6 +91,16 @@ static void parts_without_a_length_end_at_the_delimiter(void **state)
 		"one --edge of it -\r\n-edge of it", "two", NULL);
 }
 
+static void placeholders_are_no_pictures(void **state)
+{
+	(void)state;
+	expect("multipart/x-mixed-replace;boundary=edge",
+		"--edge\r\nContent-Length: 3\r\nX-Fanlight-Placeholder: yes\r\n\r\nnot\r\n--edge"
+		"\r\nContent-Length: 3\r\n\r\none\r\n--edge\r\nX-Fanlight-Placeholder: yes\r\n"
+		"\r\nnor this\r\n--edge\r\n\r\ntwo\r\n--edge\r\n",
+		"one", "two", NULL);
+}
+
 static void boundaries_may_have_been_given_with_their_dashes(void **state)
 {
 	(void)state;
@@ -328,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_with_a_length_are_taken_by_it),
 		cmocka_unit_test(parts_without_a_length_end_at_the_delimiter),
+		cmocka_unit_test(placeholders_are_no_pictures),
 		cmocka_unit_test(boundaries_may_have_been_given_with_their_dashes),
 		cmocka_unit_test(bare_line_feeds_and_words_before_the_first_part_do_no_harm),
 		cmocka_unit_test(times_come_from_the_best_header),

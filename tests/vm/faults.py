@@ -58,6 +58,8 @@ class Faults(guest.Pair):
             said = self.fanlight.until(lambda now: now['state'] == 'lost')
             assert said['reason'] == f'{self.node} delivers no frames', said
             assert self.fanlight.get('/healthz')[0] == 503
+            for viewer in self.viewers:
+                viewer.wait_for_placeholder()
             self.fanlight.until(lambda now: now['restarted'] > before['restarted'])
             guest.set_controls(self.node, percentage_of_dropped_buffers=0)
         try:

@@ -148,11 +148,13 @@ class Fanlight:
 
     def jpeg(self, camera=''):
         """The newest picture; a camera may need longer for its first than a request waits."""
-        for _ in range(5):
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
             status, headers, body = self.get(f'{camera}/snapshot')
             if status == 200:
                 return headers, body
-        raise AssertionError(f'no picture: {status} {body}')
+            assert time.monotonic() < deadline, f'no picture: {status} {body}'
+            time.sleep(0.1)
 
     def snapshot(self, camera=''):
         image = Image.open(io.BytesIO(self.jpeg(camera)[1]))
@@ -171,15 +173,20 @@ class Fanlight:
 
     def stream(self, camera=''):
         """An iterator over the pictures of one stream, as long as Fanlight runs."""
+        return (picture for picture, is_placeholder in self.parts(camera) if not is_placeholder)
+
+    def parts(self, camera=''):
+        """As stream(), but with placeholders, and whether each is one."""
         with urllib.request.urlopen(f'{self.url}{camera}/stream', timeout=PATIENCE_S) as response:
-            length = 0
+            length, is_placeholder = 0, False
             while line := response.readline():
                 line = line.strip().lower()
+                is_placeholder |= line.startswith(b'x-fanlight-placeholder:')
                 if line.startswith(b'content-length:'):
                     length = int(line.split(b':')[1])
                 elif not line and length:
-                    yield response.read(length)
-                    length = 0
+                    yield response.read(length), is_placeholder
+                    length, is_placeholder = 0, False
 
 
 class Viewer:
@@ -187,16 +194,19 @@ class Viewer:
 
     def __init__(self, fanlight, camera=''):
         self.pictures, self.newest, self.watching = 0, None, True
+        self.sees_placeholder = False
         self.changed = threading.Condition()
-        self.thread = threading.Thread(target=self.watch, args=(fanlight.stream(camera),))
+        self.thread = threading.Thread(target=self.watch, args=(fanlight.parts(camera),))
         self.thread.start()
 
-    def watch(self, stream):
+    def watch(self, parts):
         try:
-            for picture in stream:
+            for picture, is_placeholder in parts:
                 with self.changed:
-                    self.pictures += 1
-                    self.newest = picture
+                    self.sees_placeholder = is_placeholder
+                    if not is_placeholder:
+                        self.pictures += 1
+                        self.newest = picture
                     self.changed.notify_all()
         except (OSError, http.client.HTTPException):
             pass  # Fanlight was stopped
@@ -211,6 +221,13 @@ class Viewer:
             self.changed.wait_for(lambda: not self.watching or self.pictures >= wanted, PATIENCE_S)
             assert self.pictures >= wanted, f'{"no more pictures" if self.watching else "cut off"}'
             return self.newest
+
+
+    def wait_for_placeholder(self):
+        """See none but a placeholder."""
+        with self.changed:
+            self.changed.wait_for(lambda: not self.watching or self.sees_placeholder, PATIENCE_S)
+            assert self.sees_placeholder, 'no placeholder'
 
 
 class Pair:

@@ -107,6 +107,13 @@ static int parse_header(struct picture *part, char *line)
 	return 0;
 }
 
+/* A line of a part's headers. Returns 0 or -EBADMSG. */
+static int read_header(struct multipart *multipart, char *line)
+{
+	multipart->placeholder |= !strncasecmp(line, "X-Fanlight-Placeholder:", 23);
+	return parse_header(&multipart->part, line);
+}
+
 /* A line between parts, or of headers. Returns 0 or -EBADMSG. */
 static int read_line(struct multipart *multipart, char *line)
 {
@@ -114,7 +121,7 @@ static int read_line(struct multipart *multipart, char *line)
 
 	if (multipart->expecting == MULTIPART_HEADERS) {
 		if (*line)
-			return parse_header(&multipart->part, line);
+			return read_header(multipart, line);
 		multipart->expecting = MULTIPART_BODY;
 		multipart->searched = 0;
 	} else if (dashes >= 2 && !strncmp(line + dashes, multipart->boundary, length)) {
@@ -122,6 +129,7 @@ static int read_line(struct multipart *multipart, char *line)
 
 		multipart->expecting = last ? MULTIPART_END : MULTIPART_HEADERS;
 		multipart->part = (struct picture){0};
+		multipart->placeholder = false;
 	}
 	return 0;
 }
@@ -189,13 +197,17 @@ int multipart_next(struct multipart *multipart, struct picture *ret_picture)
 	char *line;
 	int err = 1;
 
-	inbox_drop(&multipart->inbox, multipart->taken);
-	multipart->taken = 0;
 	while (err > 0) {
+		inbox_drop(&multipart->inbox, multipart->taken);
+		multipart->taken = 0;
 		if (multipart->expecting == MULTIPART_END)
 			return 0;
-		if (multipart->expecting == MULTIPART_BODY)
-			return take_body(multipart, ret_picture);
+		if (multipart->expecting == MULTIPART_BODY) {
+			err = take_body(multipart, ret_picture);
+			if (err <= 0 || !multipart->placeholder)
+				return err;
+			continue;
+		}
 		err = next_line(multipart, &line);
 		if (err > 0 && read_line(multipart, line) < 0)
 			err = -EBADMSG;

@@ -17,6 +17,7 @@ struct multipart {
 	char boundary[MULTIPART_BOUNDARY_MOST + 1]; /* without dashes before it */
 	enum { MULTIPART_DELIMITER, MULTIPART_HEADERS, MULTIPART_BODY, MULTIPART_END } expecting;
 	struct picture part; /* what its headers say; bytes: 0 when they give no length */
+	bool placeholder;    /* likewise */
 	size_t searched;     /* so many bytes of a body without length hold no delimiter */
 	size_t taken;        /* of the inbox, by the picture that was handed out last */
 };
@@ -31,7 +32,7 @@ ANY_THREAD int multipart_init(struct multipart *multipart, const char *content_t
 ANY_THREAD int multipart_add(struct multipart *multipart, const void *data, size_t bytes);
 
 /*
- * The next picture that is complete. Returns 1 and the picture, whose bytes are valid until the
+ * The next live picture that is complete; placeholders are skipped. Returns 1 and the picture, whose bytes are valid until the
  * next call; 0 when more bytes are needed; -EBADMSG when they can be no such stream.
  */
 ANY_THREAD int multipart_next(struct multipart *multipart, struct picture *ret_picture);
