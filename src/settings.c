@@ -437,6 +437,7 @@ static const char *const chromas[] = {
 	NULL,
 };
 
+static const char *const idles[] = {[IDLE_ENCODE] = "encode", [IDLE_STOP] = "stop", NULL};
 static const char *const no_yes[] = {"no", "yes", NULL};
 
 #define FIELD(type, field) offsetof(type, field), sizeof(((type *)NULL)->field)
@@ -514,6 +515,8 @@ static const struct setting settings_table[] = {
 		"yes|no", NULL, "yes or no", no_yes},
 	{"font", CAMERA(font), parse_text, print_text,
 		"PATH", NULL, NULL},
+	{"idle", CAMERA(idle), parse_word, print_word,
+		"encode|stop", NULL, "encode or stop", idles},
 	{"input", CAMERA(camera.input), parse_text_or_auto, print_text_or_auto,
 		"NAME", "of a device with several; name or number",
 		"the name or number of an input, or auto"},

@@ -17,12 +17,16 @@
 
 #define SETTINGS_CAMERAS_MAX 16
 
+/* What rests while nobody watches: the encoder, or after a while the camera, too. */
+enum idle { IDLE_ENCODE, IDLE_STOP };
+
 struct camera_settings {
 	struct camera_config camera;
 	struct jpeg_config jpeg;
 	struct process_config process;
 	int placeholder; /* whether there is one for viewers while there is no picture */
 	char font[256];  /* a file, for its words */
+	enum idle idle;
 };
 
 struct settings {

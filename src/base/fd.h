@@ -25,7 +25,7 @@ ANY_THREAD void fd_drain(int event_fd);
  * readable: the next call on it says what it is.
  * Returns the index of the first that is, or -ETIMEDOUT.
  */
-#define FD_WAIT_MOST 5
+#define FD_WAIT_MOST 6
 ANY_THREAD int fd_wait_any(const int fds[], size_t n, uint64_t deadline_ns);
 
 /* The same for two: 1 when fd is readable, 0 when stop_fd is. */

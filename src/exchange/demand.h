@@ -2,7 +2,7 @@
  * Demand: whether anybody downstream wants pictures. No demand, no encoding.
  *
  * The server counts open streams and waiting snapshots; the encode thread reads the count and
- * sleeps on event_fd while it is zero.
+ * sleeps on event_fd while it is zero. So may capture, and the camera with it.
  */
 #ifndef FANLIGHT_DEMAND_H
 #define FANLIGHT_DEMAND_H
@@ -16,29 +16,37 @@
 struct demand {
 	atomic_uint wanted;
 	atomic_uint piecemeal; /* of those, who take a picture's pieces while it is encoded */
-	int event_fd;          /* readable when demand rose from nothing; encode drains it */
+	/* readable when demand rose from nothing */
+	int event_fd; /* encode drains it */
+	int risen_fd; /* capture drains it */
 };
 
-/* 0, or a negative errno when no eventfd can be had. */
+/* 0, or a negative errno when no eventfds can be had; finish it all the same. */
 ANY_THREAD static inline int demand_init(struct demand *demand)
 {
 	atomic_init(&demand->wanted, 0);
 	atomic_init(&demand->piecemeal, 0);
 	demand->event_fd = fd_event();
-	return demand->event_fd < 0 ? demand->event_fd : 0;
+	demand->risen_fd = fd_event();
+	if (demand->event_fd < 0)
+		return demand->event_fd;
+	return demand->risen_fd < 0 ? demand->risen_fd : 0;
 }
 
 ANY_THREAD static inline void demand_finish(struct demand *demand)
 {
 	fd_close(&demand->event_fd);
+	fd_close(&demand->risen_fd);
 }
 
 /* One more wants pictures until demand_drop(). */
 ON_SERVER static inline void demand_add(struct demand *demand)
 {
-	/* Relaxed here and below: the eventfd orders the rise; a late fall costs one encode. */
-	if (!atomic_fetch_add_explicit(&demand->wanted, 1, memory_order_relaxed))
-		fd_signal(demand->event_fd);
+	/* Relaxed here and below: the eventfds order the rise; a late fall costs one encode. */
+	if (atomic_fetch_add_explicit(&demand->wanted, 1, memory_order_relaxed))
+		return;
+	fd_signal(demand->event_fd);
+	fd_signal(demand->risen_fd);
 }
 
 ON_SERVER static inline void demand_drop(struct demand *demand)

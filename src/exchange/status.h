@@ -37,6 +37,7 @@ enum camera_state {
 	CAMERA_OPENING,   /* being opened, or open and without a frame yet */
 	CAMERA_STREAMING, /* delivering: online */
 	CAMERA_LOST,      /* it fails; it will be opened again */
+	CAMERA_IDLE,      /* closed while nobody watches; whoever comes has it opened */
 };
 
 struct camera_status {
@@ -50,7 +51,9 @@ struct camera_status {
 /* What there is to say of a camera that is offline, a sentence. */
 ANY_THREAD static inline const char *camera_status_words(const struct camera_status *status)
 {
-	return *status->reason || status->online ? status->reason : "it is being opened";
+	if (*status->reason || status->online)
+		return status->reason;
+	return status->state == CAMERA_IDLE ? "nobody watches" : "it is being opened";
 }
 
 /* Whether pictures are missing because something is wrong, not because they are about to come. */

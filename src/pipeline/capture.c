@@ -7,6 +7,13 @@
 #include "camera/formats.h"
 #include "pipeline/inside.h"
 
+/* With idle = stop a camera rests when nobody has watched for so long: pages are loaded again. */
+#define IDLE_NS (10 * NS_PER_S)
+
+/* Why frames have ended that could go on. */
+#define OTHER_FORMAT 1
+#define REST         2
+
 ON_CAPTURE static void publish_status_to(struct pipeline *p, struct exchange *readers)
 {
 	struct camera_status *slot = exchange_slot(readers);
@@ -172,6 +179,17 @@ ON_CAPTURE static bool finds_camera(struct pipeline *p)
 	return camera_is_found();
 }
 
+/* Whether nobody has watched for so long that a camera that works may rest. */
+ON_CAPTURE static bool may_rest(struct pipeline *p)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	/* The pattern that stands in would not be opened again. */
+	if (demand_exists(&p->demand) || p->settings->idle != IDLE_STOP || p->now.info.stands_in)
+		p->watched_ns = now_ns;
+	return p->now.online && now_ns >= p->watched_ns + IDLE_NS;
+}
+
 /* Capture has come round. */
 ON_CAPTURE static void beat_capture(struct pipeline *p)
 {
@@ -180,24 +198,29 @@ ON_CAPTURE static void beat_capture(struct pipeline *p)
 }
 
 /*
- * Deliver frames until the program stops (0), another format is wished (1), or the camera fails (a
- * negative errno).
+ * Deliver frames until the program stops (0), another format is wished or the camera may rest
+ * (OTHER_FORMAT, REST), or it fails (a negative errno).
  */
 ON_CAPTURE static int capture_frames(struct pipeline *p)
 {
 	bool stands_in = p->now.info.stands_in && p->arrivals_fd >= 0;
 	p->search = (struct life){.told = true, .due_ns = UINT64_MAX};
+	p->watched_ns = clock_now_ns();
 	for (;;) {
 		/* A restart may change the camera's. */
 		const int fds[] = {p->capture_stop_fd, p->wishes.fresh_fd,
 			camera_poll_fd(p->camera), stands_in ? p->arrivals_fd : -1,
-			p->capture_wake_fd};
-		int err = fd_wait_any(fds, 5, p->life.due_ns);
+			p->capture_wake_fd, p->demand.risen_fd};
+		int err = fd_wait_any(fds, 6, p->life.due_ns);
 
-		if (err == 0 || err == 1)
+		if (err == 0 || err == OTHER_FORMAT)
 			return err;
 		beat_capture(p);
-		if (err == 4)
+		if (err == 5) {
+			fd_drain(p->demand.risen_fd);
+			p->watched_ns = clock_now_ns();
+		}
+		if (err >= 4)
 			continue;
 		if (stands_in && finds_camera(p))
 			return -ESTALE;
@@ -208,6 +231,8 @@ ON_CAPTURE static int capture_frames(struct pipeline *p)
 			err = bear_silence(p);
 		if (err < 0)
 			return err;
+		if (may_rest(p))
+			return REST;
 	}
 }
 
@@ -245,8 +270,7 @@ ON_CAPTURE static void withdraw(struct pipeline *p)
 }
 
 /*
- * Deliver from an open camera until the program stops (0), it is to be opened in another format
- * (1), or it fails, with the reason.
+ * Deliver from an open camera as capture_frames() does; if it fails, with the reason.
  */
 ON_CAPTURE static int capture_opened(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
 {
@@ -274,8 +298,8 @@ ON_CAPTURE static int capture_opened(struct pipeline *p, char reason[CAMERA_REAS
 }
 
 /*
- * One life of the camera, from opening to closing: 0 to stop, 1 to go on in another format, or why
- * it ended, with the reason. A camera without a signal stays open, to tell when it is back.
+ * One life of the camera, from opening to closing: 0 to stop, OTHER_FORMAT, REST, or why it ended,
+ * with the reason. A camera without a signal stays open, to tell when it is back.
  */
 ON_CAPTURE static int capture_once(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
 {
@@ -367,7 +391,28 @@ ON_CAPTURE static bool fall_back(struct pipeline *p, int err, const char *reason
 	return true;
 }
 
-/* Deliver in one format after the other: 0 to stop, or why there is no going on. */
+/* Leave the camera alone until somebody watches or wishes. False when the program stops. */
+ON_CAPTURE static bool rest(struct pipeline *p)
+{
+	const int fds[] = {
+		p->capture_stop_fd, p->wishes.fresh_fd, p->demand.risen_fd, p->capture_wake_fd};
+	int event = -1;
+
+	life_rest(&p->life);
+	publish_status(p, "");
+	log_info(p->room, "nobody watches; the camera is closed until somebody does");
+	while (!demand_exists(&p->demand) && event != 1) {
+		event = fd_wait_any(fds, 4, UINT64_MAX);
+		if (event == 0)
+			return false;
+		beat_capture(p);
+		if (event == 2)
+			fd_drain(p->demand.risen_fd);
+	}
+	return true;
+}
+
+/* Deliver in one format after the other, with rests in between: 0 to stop, or why there is no going on. */
 ON_CAPTURE static int live_on(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
 {
 	int err;
@@ -377,8 +422,10 @@ ON_CAPTURE static int live_on(struct pipeline *p, char reason[CAMERA_REASON_BYTE
 		err = capture_once(p, reason);
 		if (err < 0 && fall_back(p, err, reason)) {
 			camera_close(p->camera); /* one without a signal */
-			err = 1;
+			err = OTHER_FORMAT;
 		}
+		if (err == REST && !rest(p))
+			err = 0;
 	} while (err > 0);
 	return err;
 }

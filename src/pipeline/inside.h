@@ -2,8 +2,9 @@
  * What the threads of a camera share, and who does what:
  *
  *   capture (one a camera): open; wait for a frame, publish it, give back the one that returns;
- *                           when the camera fails or the program stops, recall what is on loan and
- *                           close; wait, and open again. What is next, and when, says life.h.
+ *                           when the camera fails, rests or the program stops, recall what is on
+ *                           loan and close; wait, and open again. What is next, and when, says
+ *                           life.h.
  *   encode  (one a camera): sleep while nobody wants pictures; else take the newest frame, encode
  *                           it, with the help of the workers, and publish the packet; while there
  *                           is no picture, a placeholder (outage.c).
@@ -71,7 +72,7 @@ struct pipeline {
 	struct exchange requests; /* server to control, of struct control_request */
 	struct exchange answers;  /* control to server, of struct control_answer */
 	struct exchange chains;   /* control to encode, of struct chain * */
-	struct demand demand;     /* server to encode */
+	struct demand demand;     /* server to encode and capture */
 	struct camera_stats stats;
 	struct pulse capture_pulse, control_pulse, encode_pulse;
 	struct frame frame_slots[EXCHANGE_SLOTS];
@@ -95,6 +96,7 @@ struct pipeline {
 	struct format_wish settled; /* the one before, to go back to */
 	bool trying;                /* another format, which did not start yet */
 	struct presence here;       /* what was announced last */
+	uint64_t watched_ns;        /* when somebody last did, or the camera was opened */
 
 	/* control */
 	struct desk desk;

@@ -68,6 +68,11 @@ enum life_step life_look(struct life *life, uint64_t now_ns)
 	return LIFE_RESTART;
 }
 
+void life_rest(struct life *life)
+{
+	life->state = CAMERA_IDLE;
+}
+
 enum camera_fault life_fault(int err)
 {
 	switch (err) {

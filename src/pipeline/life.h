@@ -5,7 +5,8 @@
  *
  * absent: nothing is there to be opened; lost: it is there, or was, and fails. Both end when the
  * pause is over or when life_hurry() says that a device has come. Pauses grow up to a bound; where
- * the kernel tells of devices, what is absent is then waited for without looking.
+ * the kernel tells of devices, what is absent is then waited for without looking. A camera that
+ * streams may rest while nobody watches, idle, until life_open().
  *
  * An open camera that falls silent is first reported, then stopped and started, then closed.
  *
@@ -55,6 +56,9 @@ ON_CAPTURE void life_hear(struct life *life, uint64_t now_ns);
 
 /* No frame came: what to do. Sets due_ns for the next look. */
 ON_CAPTURE enum life_step life_look(struct life *life, uint64_t now_ns);
+
+/* It was closed because nobody watches: state is idle. */
+ON_CAPTURE void life_rest(struct life *life);
 
 /* What kind of fault a negative errno of the camera's is. */
 ANY_THREAD enum camera_fault life_fault(int err);

@@ -63,7 +63,7 @@ int pipeline_create(const struct camera_settings *settings, struct workers *work
 	p->process = settings->process;
 	(void)snprintf(p->room, sizeof p->room, "camera %s", p->config->name);
 	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = -1;
-	p->capture_wake_fd = p->demand.event_fd = -1;
+	p->capture_wake_fd = p->demand.event_fd = p->demand.risen_fd = -1;
 	p->arrivals_fd = camera_watch_arrivals();
 	p->life.told = p->arrivals_fd >= 0;
 	p->desk.device.fd = -1;

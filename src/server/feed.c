@@ -29,6 +29,16 @@ void meter_update(struct meter *meter, uint64_t count, uint64_t now_ns)
 	meter->at_ns = now_ns;
 }
 
+/* The first picture since somebody wanted one has come. */
+ON_SERVER static void note_first(struct feed *feed, uint64_t now_ns)
+{
+	if (!feed->wanted_ns)
+		return;
+	feed->first_picture_ns = now_ns - feed->wanted_ns;
+	histogram_record(&feed->demand_to_picture, feed->first_picture_ns);
+	feed->wanted_ns = 0;
+}
+
 /* The growing part is whole. */
 ON_SERVER static void publish(struct feed *feed)
 {
@@ -39,11 +49,14 @@ ON_SERVER static void publish(struct feed *feed)
 	feed->newest = feed->growing;
 	feed->growing = NULL;
 	part_complete(feed->newest);
-	if (packet->placeholder)
+	if (packet->placeholder) {
+		feed->wanted_ns = 0; /* who waits for a camera does not wait for its start */
 		return;
+	}
 	part_unref(feed->picture);
 	feed->picture = part_ref(feed->newest);
 	now_ns = feed->newest->published_ns;
+	note_first(feed, now_ns);
 	histogram_record_span(&feed->encode_to_publish, packet->encode_end_ns, now_ns);
 	stage_update(&feed->capture_to_dequeue, packet->captured_ns, packet->dequeued_ns);
 	stage_update(&feed->wait, packet->dequeued_ns, packet->encode_begin_ns);
@@ -177,6 +190,13 @@ struct part *feed_placeholder(struct feed *feed)
 		       : NULL;
 }
 
+void feed_want(struct feed *feed)
+{
+	if (!demand_exists(feed->camera.demand))
+		feed->wanted_ns = clock_now_ns();
+	demand_add(feed->camera.demand);
+}
+
 uint64_t feed_interval_ns(struct feed *feed)
 {
 	const struct camera_info *info = &feed_status(feed)->info;
@@ -210,6 +230,8 @@ bool feed_is_healthy(struct feed *feed, uint64_t now_ns, char reason[256])
 
 	if (limit_ns < HEALTHY_NS)
 		limit_ns = HEALTHY_NS;
+	if (status->state == CAMERA_IDLE)
+		return true;
 	if (status->online && last_ns && now_ns < last_ns + limit_ns)
 		return true;
 	if (!status->online)

@@ -70,9 +70,11 @@ struct feed {
 	uint64_t controls_changed; /* as it was when live streams were told */
 	h2o_linklist_t streams;    /* struct stream */
 	h2o_linklist_t snapshots;  /* struct snapshot that wait */
+	uint64_t wanted_ns;        /* since when the first picture is waited for; 0 when it came */
+	uint64_t first_picture_ns; /* how long that was, the last time */
 	struct meter captured, encoded;
 	struct stage capture_to_dequeue, wait, encode, publish, total;
-	struct histogram encode_to_publish, publish_to_send;
+	struct histogram demand_to_picture, encode_to_publish, publish_to_send;
 	struct traffic traffic[PROTOCOLS];
 	uint64_t snapshots_sent;
 };
@@ -135,13 +137,16 @@ ON_SERVER const struct camera_status *feed_status(struct feed *feed);
 /* The placeholder that is to be shown now, or NULL. */
 ON_SERVER struct part *feed_placeholder(struct feed *feed);
 
+/* One more wants pictures until demand_drop(). */
+ON_SERVER void feed_want(struct feed *feed);
+
 /* From one frame to the next, by what the driver gave, what was asked, or 30 a second. */
 ON_SERVER uint64_t feed_interval_ns(struct feed *feed);
 
 /* A fault's word in /state and metrics. */
 ANY_THREAD const char *feed_fault_name(enum camera_fault fault);
 
-/* Whether it is online and frames advance; if not, a sentence in reason. */
+/* Whether it is online and frames advance, or rests; if not, a sentence in reason. */
 ON_SERVER bool feed_is_healthy(struct feed *feed, uint64_t now_ns, char reason[256]);
 
 ANY_THREAD void meter_update(struct meter *meter, uint64_t count, uint64_t now_ns);

@@ -16,7 +16,7 @@
 /* Room for the beginnings of all metrics and the process's samples, and for a camera's lines. */
 #define COMMON_BYTES      16384
 #define CAMERA_NUMBERS    (48 + 2 * FILTERS_NAMED)
-#define CAMERA_HISTOGRAMS (5 + 3 * PROTOCOLS + FILTERS_NAMED)
+#define CAMERA_HISTOGRAMS (6 + 3 * PROTOCOLS + FILTERS_NAMED)
 #define CAMERA_BYTES \
 	((CAMERA_NUMBERS + CAMERA_HISTOGRAMS * EXPOSITION_HISTOGRAM_LINES) * EXPOSITION_LINE_BYTES)
 
@@ -52,6 +52,11 @@ ON_SERVER static void label_protocol(
 ON_SERVER static void camera_up(struct exposition *e, struct feed *feed)
 {
 	exposition_add_number(e, feed_status(feed)->online);
+}
+
+ON_SERVER static void camera_idle(struct exposition *e, struct feed *feed)
+{
+	exposition_add_number(e, feed_status(feed)->state == CAMERA_IDLE);
 }
 
 ON_SERVER static void camera_opened(struct exposition *e, struct feed *feed)
@@ -202,6 +207,11 @@ ON_SERVER static void filter_bypasses(struct exposition *e, struct feed *feed)
 			add_counter(e, &feed->camera.stats->filters[i].bypassed);
 }
 
+ON_SERVER static void demand_to_picture(struct exposition *e, struct feed *feed)
+{
+	add_histogram(e, &feed->demand_to_picture);
+}
+
 ON_SERVER static void encode_to_publish(struct exposition *e, struct feed *feed)
 {
 	add_histogram(e, &feed->encode_to_publish);
@@ -282,6 +292,8 @@ static const struct camera_metric {
 	void (*add)(struct exposition *e, struct feed *feed);
 } camera_metrics[] = {
 	{"fanlight_camera_up", "gauge", "Whether the camera is open and delivering.", camera_up},
+	{"fanlight_camera_idle", "gauge", "Whether the camera is closed because nobody watches.",
+		camera_idle},
 	{"fanlight_camera_opened_total", "counter", "Times the camera was opened.", camera_opened},
 	{"fanlight_camera_restarted_total", "counter",
 		"Times the open camera fell silent and was stopped and started.", camera_restarted},
@@ -311,6 +323,8 @@ static const struct camera_metric {
 		frames_copied_bytes},
 	{"fanlight_dmabuf_syncs_total", "counter",
 		"Begins and ends of reading a dma-buf by the CPU.", dmabuf_syncs},
+	{"fanlight_demand_to_picture_seconds", "histogram",
+		"From a first viewer's coming until the first picture for him.", demand_to_picture},
 	{"fanlight_capture_to_dequeue_seconds", "histogram",
 		"From a frame's capture until Fanlight had it from the driver.",
 		capture_to_dequeue},

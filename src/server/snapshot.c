@@ -215,7 +215,7 @@ void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct request *req
 	snapshot->waiting = true;
 	h2o_linklist_insert(&feed->snapshots, &snapshot->link);
 	h2o_timeout_link(req->conn->ctx->loop, &feed->server->patience, &snapshot->timeout);
-	demand_add(feed->camera.demand);
+	feed_want(feed);
 }
 
 void snapshots_publish(struct feed *feed)

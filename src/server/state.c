@@ -64,6 +64,8 @@ static const char *state_name(enum camera_state state)
 		return "streaming";
 	case CAMERA_LOST:
 		return "lost";
+	case CAMERA_IDLE:
+		return "idle";
 	}
 	return "";
 }
@@ -223,6 +225,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "captured_fps", json_rounded(feed->captured.per_second));
 	put(camera, "encoded", json_counter(&stats->encoded));
 	put(camera, "encoded_fps", json_rounded(feed->encoded.per_second));
+	put(camera, "first_picture_ms", json_rounded((double)feed->first_picture_ns / 1e6));
 	put(camera, "slices", json_integer(feed->picture ? feed->picture->packet->n_pieces : 0));
 	put(camera, "placeholder", json_boolean(feed_placeholder(feed)));
 	put(camera, "placeholders", json_counter(&stats->placeholders));

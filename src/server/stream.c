@@ -368,7 +368,7 @@ ON_SERVER static struct stream *create_stream(
 	format_address(stream);
 	pace_init(&stream->pace, request->fps);
 	h2o_linklist_insert(&feed->streams, &stream->link);
-	demand_add(feed->camera.demand);
+	feed_want(feed);
 	return stream;
 }
 

@@ -201,9 +201,21 @@ ON_CAPTURE static void change_of_the_signal_shortens_the_pause_but_leaves_one(vo
 	assert_true(life.due_ns < now_ns + NS_PER_S);
 }
 
+ON_CAPTURE static void a_rest_ends_with_opening(void **state)
+{
+	struct life life = streaming(AT_30_FPS);
+
+	(void)state;
+	life_rest(&life);
+	assert_int_equal(life.state, CAMERA_IDLE);
+	life_open(&life);
+	assert_int_equal(life.state, CAMERA_OPENING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rest_ends_with_opening),
 		cmocka_unit_test(silence_is_reported_within_a_second),
 		cmocka_unit_test(silence_is_reported_then_restarted_then_given_up),
 		cmocka_unit_test(frame_after_a_restart_makes_all_good),
