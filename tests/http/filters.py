@@ -16,7 +16,7 @@ from server import classic_parts, eventually, JSON, Record, records
 OFF = {"process": "", "rotate": "0", "flip": "none", "crop": "none", "scale": "none", "mask": "",
        "mask-style": "black"}
 FIXED = {"plugin-dir": "", "plugin-budget": "off"}
-EXAMPLES = pathlib.Path(server.FANLIGHT).resolve().parent.parent / "examples/filters"
+EXAMPLES = pathlib.Path(server.FANLIGHT).resolve().parent.parent / "deploy/filters"
 
 
 def patch(fanlight, change, path="/process", headers=(JSON,)):
