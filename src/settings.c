@@ -55,6 +55,7 @@ struct loader {
 	struct place here;
 	struct place *origins; /* of each setting's latest value */
 	FILE *file;
+	bool preview_only;
 	uint64_t seen; /* in this section of the file, a bit a setting */
 	FILE *messages;
 	int error; /* the first, already written to messages */
@@ -76,19 +77,33 @@ static void print_text(const struct setting *setting, const void *field, FILE *o
 	fputs(field, out);
 }
 
-static int parse_text_or_auto(const struct setting *setting, void *field, const char *value)
+/* Text, or the word for none. */
+static int parse_text_or(
+	const struct setting *setting, void *field, const char *value, const char *none)
 {
 	if (!*value)
 		return -EINVAL;
-	return parse_text(setting, field, strcmp(value, "auto") ? value : "");
+	return parse_text(setting, field, strcmp(value, none) ? value : "");
+}
+
+static int parse_text_or_auto(const struct setting *setting, void *field, const char *value)
+{
+	return parse_text_or(setting, field, value, "auto");
+}
+
+static int parse_text_or_off(const struct setting *setting, void *field, const char *value)
+{
+	return parse_text_or(setting, field, value, "off");
 }
 
 static void print_text_or_auto(const struct setting *setting, const void *field, FILE *out)
 {
-	const char *text = field;
+	print_text(setting, *(const char *)field ? field : "auto", out);
+}
 
-	(void)setting;
-	fputs(*text ? text : "auto", out);
+static void print_text_or_off(const struct setting *setting, const void *field, FILE *out)
+{
+	print_text(setting, *(const char *)field ? field : "off", out);
 }
 
 static int parse_directory(const struct setting *setting, void *field, const char *value)
@@ -527,6 +542,8 @@ static const struct setting settings_table[] = {
 		"PATH", NULL, NULL},
 	{"memory", CAMERA(camera.memory), parse_word, print_word,
 		"KIND", NULL, "auto, mmap, drm, heap or udmabuf", memory_names},
+	{"preview", CAMERA(camera.preview), parse_text_or_off, print_text_or_off,
+		"on|NAME|off", NULL, "on, the name of a screen's connector such as HDMI-A-1, or off"},
 	{"controls", CAMERA(camera), parse_controls, print_controls,
 		"NAME=N,...", "set at start, as v4l2-ctl spells them",
 		"NAME=NUMBER, NAME=NUMBER, at most 32, names in lower case"},
@@ -545,13 +562,20 @@ static const struct setting settings_table[] = {
 #define N_SETTINGS (sizeof settings_table / sizeof *settings_table)
 
 /* Options that are no settings. */
-enum { OPTION_FIRST = 256, OPTION_CAMERA = OPTION_FIRST + N_SETTINGS, OPTION_CHECK, OPTION_LIST };
+enum {
+	OPTION_FIRST = 256,
+	OPTION_CAMERA = OPTION_FIRST + N_SETTINGS,
+	OPTION_CHECK,
+	OPTION_LIST,
+	OPTION_PREVIEW_ONLY
+};
 
 static const struct option other_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"camera", required_argument, NULL, OPTION_CAMERA},
 	{"check", no_argument, NULL, OPTION_CHECK},
 	{"list", no_argument, NULL, OPTION_LIST},
+	{"preview-only", no_argument, NULL, OPTION_PREVIEW_ONLY},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 };
@@ -905,6 +929,9 @@ ON_MAIN static int walk_options(struct loader *loader, int argc, char **argv, bo
 		case OPTION_CHECK:
 			*ret_action = SETTINGS_CHECK;
 			break;
+		case OPTION_PREVIEW_ONLY:
+			loader->preview_only = true;
+			break;
 		case 'c':
 			*ret_path = optarg;
 			break;
@@ -992,6 +1019,22 @@ ON_MAIN static int complain_of(struct loader *loader, const char *name, const ch
 	return complain(loader, name, "%s", sentence);
 }
 
+ANY_THREAD static bool has_preview(const struct settings *settings)
+{
+	for (size_t i = 0; i < settings->n_cameras; i++)
+		if (*settings->cameras[i].camera.preview)
+			return true;
+	return false;
+}
+
+/* Pictures on screens and nowhere else; of the first camera, unless told. */
+ANY_THREAD static void preview_only(struct settings *settings)
+{
+	settings->server.http.enabled = settings->server.https.enabled = false;
+	if (!has_preview(settings))
+		strcpy(settings->cameras[0].camera.preview, "on");
+}
+
 /* What each setting alone cannot know. */
 ON_MAIN static int check_together(struct loader *loader)
 {
@@ -1003,14 +1046,19 @@ ON_MAIN static int check_together(struct loader *loader)
 	if (*server->key && !*server->cert)
 		return complain_of(loader, "key", "goes with a cert; give that too, or neither");
 	for (size_t i = 0; i < loader->settings->n_cameras; i++) {
-		const char *idle = process_find_idle(&loader->settings->cameras[i].process);
+		const struct camera_settings *camera = &loader->settings->cameras[i];
+		const char *idle = process_find_idle(&camera->process);
 
+		if (*camera->camera.preview && process_hides(&camera->process))
+			return complain_of(loader, "process",
+				"has a mask, and the preview shows pictures without filters; leave "
+				"the mask out, or preview");
 		if (idle)
 			return complain_of(loader, idle,
 				"does nothing unless process names its filter; add that, or leave "
 				"this out");
 	}
-	if (!http->enabled && !https->enabled)
+	if (!http->enabled && !https->enabled && !has_preview(loader->settings))
 		return complain_of(loader, "https",
 			"is off and so is http; nobody could watch, leave one of them on");
 	if (http->enabled && https->enabled && http->port && http->port == https->port &&
@@ -1043,6 +1091,8 @@ int settings_load(int argc, char **argv, struct settings *ret_settings,
 		return err;
 	if (!ret_settings->n_cameras)
 		err = add_camera(&loader, "camera");
+	if (!err && loader.preview_only)
+		preview_only(ret_settings);
 	return err < 0 ? err : check_together(&loader);
 }
 

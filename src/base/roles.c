@@ -10,6 +10,7 @@ struct thread_role role_encode = {"encode"};
 struct thread_role role_server = {"server"};
 struct thread_role role_login = {"login"};
 struct thread_role role_control = {"control"};
+struct thread_role role_preview = {"preview"};
 
 void role_take(struct thread_role *role, const char *detail)
 {

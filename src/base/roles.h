@@ -20,7 +20,7 @@ struct THREAD_SAFETY(capability("role")) thread_role {
 };
 
 extern struct thread_role role_main, role_capture, role_encode, role_server, role_login,
-	role_control;
+	role_control, role_preview;
 
 #define ON_MAIN    THREAD_SAFETY(requires_capability(role_main))
 #define ON_CAPTURE THREAD_SAFETY(requires_capability(role_capture))
@@ -28,6 +28,7 @@ extern struct thread_role role_main, role_capture, role_encode, role_server, rol
 #define ON_SERVER  THREAD_SAFETY(requires_capability(role_server))
 #define ON_LOGIN   THREAD_SAFETY(requires_capability(role_login))
 #define ON_CONTROL THREAD_SAFETY(requires_capability(role_control))
+#define ON_PREVIEW THREAD_SAFETY(requires_capability(role_preview))
 #define ANY_THREAD
 
 /*

@@ -82,8 +82,13 @@ struct camera_stats {
 	stat_counter faults[CAMERA_FAULTS]; /* times it could not be opened, or failed, by cause */
 	stat_counter odd_time;     /* frames stamped backwards, ahead, or by another clock */
 	stat_counter odd_sequence; /* frames whose number did not rise */
-	stat_counter copied_bytes; /* raw pixels, made by copying or converting others */
+	stat_counter
+		copied_bytes; /* raw pixels, made by copying or converting others; also preview */
 	struct histogram capture_to_dequeue;
+
+	/* preview */
+	stat_counter previewed; /* frames that a screen has flipped to */
+	struct histogram capture_to_flip;
 
 	/* control */
 	stat_counter controls_changed; /* here or elsewhere: whoever shows them may ask again */
@@ -92,7 +97,7 @@ struct camera_stats {
 	stat_counter encoded;         /* packets published */
 	stat_counter dropped_corrupt; /* camera JPEGs that no decoder could use */
 	stat_counter odd_size;     /* camera JPEGs of another size than it was set to; passed on */
-	stat_counter dmabuf_syncs; /* begins and ends of reading a dma-buf by the CPU */
+	stat_counter dmabuf_syncs; /* begins and ends of CPU access to a dma-buf; also preview */
 	stat_counter dropped_encode;      /* libjpeg refused, or no memory for the packet */
 	stat_counter dropped_server_busy; /* encoded, but a newer one came before it was served */
 	stat_counter placeholders;        /* published in place of pictures */

@@ -18,8 +18,8 @@
 #include "exchange/status.h"
 #include "fanlight/frame.h"
 
-/* Loans that the pipeline can hold at once: the three slots of an exchange. */
-#define CAMERA_LOANS 3
+/* Loans that the pipeline can hold at once; three without a preview (exchange/lending.h). */
+#define CAMERA_LOANS 5
 
 /* Room for the sentence that says why a call failed and what to do. */
 #define CAMERA_REASON_BYTES 192
@@ -51,6 +51,7 @@ struct camera_config {
 	char standard[16];         /* PAL, NTSC, SECAM or one of their variants */
 	char edid[256];            /* a file, for HDMI inputs */
 	enum camera_memory memory; /* the driver's own where what is asked for does not serve */
+	char preview[32];          /* a connector of a screen's, "on" for the first, "" for none */
 	struct camera_control_setting controls[CAMERA_CONTROLS_MAX];
 	uint32_t n_controls;
 };

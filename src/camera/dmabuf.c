@@ -13,7 +13,7 @@ ANY_THREAD static bool is_first_of_buffer(const struct frame *frame, uint32_t pl
 	return fd >= 0 && (!plane || frame->planes[plane - 1].dmabuf_fd != fd);
 }
 
-ON_ENCODE static int sync_buffer(int dmabuf_fd, uint64_t flags, stat_counter *syncs)
+ANY_THREAD static int sync_buffer(int dmabuf_fd, uint64_t flags, stat_counter *syncs)
 {
 	struct dma_buf_sync sync = {.flags = flags};
 
@@ -25,7 +25,7 @@ ON_ENCODE static int sync_buffer(int dmabuf_fd, uint64_t flags, stat_counter *sy
 }
 
 /* End what was begun on the first n planes. */
-ON_ENCODE static void end_first(
+ANY_THREAD static void end_first(
 	const struct frame *frame, uint32_t n, uint64_t access, stat_counter *syncs)
 {
 	/* What was written has been read again; whether the device sees it is nobody's matter. */

@@ -15,7 +15,7 @@
  * nothing.
  * Beginning returns 0 or a negative errno; then nothing is to be ended.
  */
-ON_ENCODE int dmabuf_begin(const struct frame *frame, bool writes, stat_counter *syncs);
-ON_ENCODE void dmabuf_end(const struct frame *frame, bool writes, stat_counter *syncs);
+ANY_THREAD int dmabuf_begin(const struct frame *frame, bool writes, stat_counter *syncs);
+ANY_THREAD void dmabuf_end(const struct frame *frame, bool writes, stat_counter *syncs);
 
 #endif

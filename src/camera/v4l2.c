@@ -26,6 +26,7 @@
 #include "camera/v4l2_device.h"
 #include "camera/v4l2_setup.h"
 #include "camera/v4l2_signal.h"
+#include "exchange/lending.h"
 
 /* What to ask for beyond the loans: one being filled, one next, one ready. */
 #define SPARE_BUFFERS 3
@@ -50,6 +51,7 @@ struct v4l2_camera {
 	const struct format *format; /* of picture; NULL when it has to be converted */
 	struct v4l2_buffers buffers;
 	bool lent[VIDEO_MAX_FRAME];
+	uint32_t loans; /* that can be out at once */
 	bool streaming;
 	int signal_fd; /* readable when a missing signal may be back; -1 when none is missing */
 
@@ -58,9 +60,9 @@ struct v4l2_camera {
 	uint32_t last_number;
 	uint64_t last_stamp_ns; /* the driver's */
 
-	bool copying;                /* lend copies, converted or not */
-	struct converter *converter; /* NULL unless converting */
-	struct copy copies[CAMERA_LOANS];
+	bool copying;                     /* lend copies, converted or not */
+	struct converter *converter;      /* NULL unless converting */
+	struct copy copies[CAMERA_LOANS]; /* loans of them */
 	size_t copy_bytes;
 };
 
@@ -100,7 +102,7 @@ ON_CAPTURE static int allocate_copies(struct v4l2_camera *cam)
 {
 	cam->copy_bytes = cam->converter ? converter_bytes(cam->converter)
 					 : largest_buffer_bytes(cam);
-	for (uint32_t i = 0; i < CAMERA_LOANS; i++) {
+	for (uint32_t i = 0; i < cam->loans; i++) {
 		cam->copies[i].data = malloc(cam->copy_bytes);
 		if (!cam->copies[i].data)
 			return -ENOMEM;
@@ -111,12 +113,18 @@ ON_CAPTURE static int allocate_copies(struct v4l2_camera *cam)
 ON_CAPTURE static int request_buffers(struct v4l2_camera *cam)
 {
 	uint32_t minimum = driver_minimum(cam);
-	uint32_t wanted = CAMERA_LOANS + (minimum > SPARE_BUFFERS ? minimum : SPARE_BUFFERS);
+	uint32_t wanted = cam->loans + (minimum > SPARE_BUFFERS ? minimum : SPARE_BUFFERS);
 	/* All loans out, the driver must still have what it needs, or no frame would return. */
-	uint32_t least = cam->converter ? UINT32_MAX : CAMERA_LOANS + minimum;
-	enum camera_memory memory = cam->converter ? CAMERA_MEMORY_MMAP : cam->base.config->memory;
+	uint32_t least = cam->converter ? UINT32_MAX : cam->loans + minimum;
+	enum camera_memory memory = cam->base.config->memory;
 	struct camera_info *info = &cam->base.info;
-	int err = buffers_get(&cam->buffers, &cam->picture, memory,
+	int err;
+
+	if (cam->converter)
+		memory = CAMERA_MEMORY_MMAP;
+	else if (memory == CAMERA_MEMORY_AUTO && *cam->base.config->preview)
+		memory = CAMERA_MEMORY_DRM; /* a screen can surely show its own */
+	err = buffers_get(&cam->buffers, &cam->picture, memory,
 		wanted < VIDEO_MAX_FRAME ? wanted : VIDEO_MAX_FRAME, least, info);
 
 	if (err < 0)
@@ -334,9 +342,9 @@ ON_CAPTURE static int lend_copy(struct v4l2_camera *cam, struct frame *frame)
 	uint32_t buffer = frame->loan, free_copy = 0;
 	int err, queued;
 
-	while (free_copy < CAMERA_LOANS && cam->copies[free_copy].lent)
+	while (free_copy < cam->loans && cam->copies[free_copy].lent)
 		free_copy++;
-	assert(free_copy < CAMERA_LOANS); /* more loans than camera.h allows */
+	assert(free_copy < cam->loans); /* more loans than camera.h allows */
 
 	err = fill_copy(cam, frame, cam->copies[free_copy].data);
 	queued = buffers_queue(&cam->buffers, buffer);
@@ -390,7 +398,7 @@ ON_CAPTURE static int v4l2_give_back(struct camera *camera, const struct frame *
 	struct v4l2_camera *cam = v4l2_of(camera);
 
 	if (cam->copying) {
-		assert(frame->loan < CAMERA_LOANS && cam->copies[frame->loan].lent);
+		assert(frame->loan < cam->loans && cam->copies[frame->loan].lent);
 		cam->copies[frame->loan].lent = false;
 		return 0;
 	}
@@ -442,7 +450,7 @@ ON_CAPTURE static void discard(struct v4l2_camera *cam)
 	buffers_free(&cam->buffers);
 	converter_destroy(cam->converter);
 	cam->converter = NULL;
-	for (uint32_t i = 0; i < CAMERA_LOANS; i++) {
+	for (uint32_t i = 0; i < cam->loans; i++) {
 		free(cam->copies[i].data);
 		cam->copies[i].data = NULL;
 	}
@@ -580,6 +588,7 @@ int v4l2_open(const struct camera_config *config, const char *path, struct camer
 	if (!cam)
 		return reason_set(reason, -ENOMEM, "%.100s: out of memory", path);
 	cam->base = (struct camera){.ops = &v4l2_ops, .config = config, .stats = stats};
+	cam->loans = LENDING_LOANS(*config->preview ? 2 : 1);
 	buffers_init(&cam->buffers, &cam->device);
 	cam->signal_fd = -1;
 

@@ -184,8 +184,9 @@ ON_CAPTURE static bool may_rest(struct pipeline *p)
 {
 	uint64_t now_ns = clock_now_ns();
 
-	/* The pattern that stands in would not be opened again. */
-	if (demand_exists(&p->demand) || p->settings->idle != IDLE_STOP || p->now.info.stands_in)
+	/* A screen is always watched, and the pattern that stands in would not be opened again. */
+	if (demand_exists(&p->demand) || p->settings->idle != IDLE_STOP || p->now.info.stands_in ||
+		*p->config->preview)
 		p->watched_ns = now_ns;
 	return p->now.online && now_ns >= p->watched_ns + IDLE_NS;
 }
@@ -412,7 +413,7 @@ ON_CAPTURE static bool rest(struct pipeline *p)
 	return true;
 }
 
-/* Deliver in one format after the other, with rests in between: 0 to stop, or why there is no going on. */
+/* In one format after the other, with rests in between: 0 to stop, or why there is no going on. */
 ON_CAPTURE static int live_on(struct pipeline *p, char reason[CAMERA_REASON_BYTES])
 {
 	int err;

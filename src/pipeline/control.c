@@ -69,6 +69,9 @@ ON_CONTROL static void attend_filters(struct pipeline *p, const struct control_r
 	/* A sandbox allows no child to try plugins in. */
 	static const char late[] = "plugins are loaded when Fanlight starts: name this one in the "
 				   "settings file, and start anew";
+	static const char shown[] = "the preview shows pictures without filters, and would show "
+				    "what a mask hides: take preview out of the settings file, "
+				    "and start anew";
 	struct process_config config = p->process;
 	char reason[PROCESS_REASON_BYTES], *json;
 	int err = document_patch(&config, request->text, request->bytes, &json);
@@ -76,6 +79,10 @@ ON_CONTROL static void attend_filters(struct pipeline *p, const struct control_r
 	if (!err && !process_has_plugins_of(&p->settings->process, &config)) {
 		free(json);
 		err = document_refuse(late, "process", -EBUSY, &json);
+	}
+	if (!err && *p->config->preview && process_hides(&config)) {
+		free(json);
+		err = document_refuse(shown, "process", -EBUSY, &json);
 	}
 	if (!err && request->bytes) {
 		config.live = true;

@@ -8,6 +8,8 @@
  *   encode  (one a camera): sleep while nobody wants pictures; else take the newest frame, encode
  *                           it, with the help of the workers, and publish the packet; while there
  *                           is no picture, a placeholder (outage.c).
+ *   preview (one a camera, if wished): show the newest frame on a screen, and keep it until the next
+ *                           is there.
  *   control (one a camera): answer what the server asks about the camera's controls, and follow what
  *                           changes them elsewhere, on an fd of its own while capture has one.
  *   workers (a few)       : encode slices of any camera's frame (encode/workers.c).
@@ -36,6 +38,7 @@
 #include "exchange/packet.h"
 #include "pipeline/life.h"
 #include "pipeline/pipeline.h"
+#include "preview/kms.h"
 #include "process/chain.h"
 #include "process/placeholder.h"
 
@@ -57,12 +60,13 @@ struct pipeline {
 	const struct camera_settings *settings;
 	const struct camera_config *config; /* of them */
 	char room[48];                      /* for the log */
-	int capture_stop_fd, control_stop_fd, encode_stop_fd;
+	int capture_stop_fd, control_stop_fd, encode_stop_fd, preview_stop_fd;
 	int capture_wake_fd; /* for its pulse; the others have something that wakes them */
 	int arrivals_fd;     /* of devices, for capture; -1 where the kernel does not tell */
 
 	/* between threads */
 	struct exchange frames;   /* capture to encode, of struct frame */
+	struct exchange shown;    /* capture to preview, of struct frame */
 	struct exchange packets;  /* encode to server, of struct packet * */
 	struct exchange status;   /* capture to server, of struct camera_status */
 	struct exchange news;     /* capture to main, of struct camera_status */
@@ -74,8 +78,9 @@ struct pipeline {
 	struct exchange chains;   /* control to encode, of struct chain * */
 	struct demand demand;     /* server to encode and capture */
 	struct camera_stats stats;
-	struct pulse capture_pulse, control_pulse, encode_pulse;
+	struct pulse capture_pulse, control_pulse, encode_pulse, preview_pulse;
 	struct frame frame_slots[EXCHANGE_SLOTS];
+	struct frame shown_slots[EXCHANGE_SLOTS_KEEPING];
 	struct packet *packet_slots[EXCHANGE_SLOTS];
 	struct camera_status status_slots[EXCHANGE_SLOTS];
 	struct camera_status news_slots[EXCHANGE_SLOTS];
@@ -104,6 +109,13 @@ struct pipeline {
 	bool waiting;                  /* the server, for it to be tried */
 	struct process_config process; /* what the newest chain was made of */
 
+	/* preview */
+	struct kms *screen;                  /* NULL for none */
+	char screen_fault[KMS_REASON_BYTES]; /* why there is none, as told last */
+	uint64_t search_ns;                  /* when to look for one again */
+	uint64_t shown_captured_ns;          /* of the frame that was shown last */
+	bool drawing;                        /* what the screen cannot show as it is */
+
 	/* encode */
 	struct chain *chain; /* the newest that was taken */
 	struct slicer *slicer;
@@ -116,8 +128,8 @@ struct pipeline {
 	bool font_failed;            /* and that was said */
 
 	/* main */
-	pthread_t capture_thread, control_thread, encode_thread;
-	bool capturing, controlling, encoding;
+	pthread_t capture_thread, control_thread, encode_thread, preview_thread;
+	bool capturing, controlling, encoding, previewing;
 	const struct camera_status *told; /* the newest of news; NULL before the first */
 };
 
@@ -125,6 +137,7 @@ struct pipeline {
 void *capture_loop(void *context);
 void *control_loop(void *context);
 void *encode_loop(void *context);
+void *preview_loop(void *context);
 
 /* Publish a packet to the server, which takes a reference of its own. */
 ON_ENCODE void publish_packet(struct pipeline *p, struct packet *packet);

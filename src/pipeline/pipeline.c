@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "pipeline/inside.h"
 
-#define EXCHANGES 10
+#define EXCHANGES 11
 
 struct exchange_slots {
 	struct exchange *exchange;
@@ -20,6 +20,7 @@ ON_MAIN static void list_exchanges(struct pipeline *p, struct exchange_slots ret
 {
 	const struct exchange_slots list[EXCHANGES] = {
 		{&p->frames, p->frame_slots, sizeof p->frame_slots[0]},
+		{&p->shown, p->shown_slots, sizeof p->shown_slots[0]},
 		{&p->packets, p->packet_slots, sizeof p->packet_slots[0]},
 		{&p->status, p->status_slots, sizeof p->status_slots[0]},
 		{&p->news, p->news_slots, sizeof p->news_slots[0]},
@@ -59,10 +60,11 @@ int pipeline_create(const struct camera_settings *settings, struct workers *work
 	p->settings = settings;
 	p->config = &settings->camera;
 	p->asked = *p->config;
-	p->lending = (struct lending){.readers = {&p->frames}, .n_readers = 1};
+	p->lending = (struct lending){
+		.readers = {&p->frames, &p->shown}, .n_readers = *p->config->preview ? 2 : 1};
 	p->process = settings->process;
 	(void)snprintf(p->room, sizeof p->room, "camera %s", p->config->name);
-	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = -1;
+	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = p->preview_stop_fd = -1;
 	p->capture_wake_fd = p->demand.event_fd = p->demand.risen_fd = -1;
 	p->arrivals_fd = camera_watch_arrivals();
 	p->life.told = p->arrivals_fd >= 0;
@@ -92,6 +94,9 @@ int pipeline_create(const struct camera_settings *settings, struct workers *work
 	if (err < 0)
 		goto fail;
 	err = p->control_stop_fd = fd_event();
+	if (err < 0)
+		goto fail;
+	err = p->preview_stop_fd = fd_event();
 	if (err < 0)
 		goto fail;
 	err = p->encode_stop_fd = fd_event();
@@ -135,7 +140,12 @@ int pipeline_start(struct pipeline *p)
 	if (err < 0)
 		return err;
 	p->encoding = true;
-	err = -pthread_create(&p->control_thread, NULL, control_loop, p);
+	if (*p->config->preview) {
+		err = -pthread_create(&p->preview_thread, NULL, preview_loop, p);
+		p->previewing = !err;
+	}
+	if (!err)
+		err = -pthread_create(&p->control_thread, NULL, control_loop, p);
 	p->controlling = !err;
 	if (!err)
 		err = -pthread_create(&p->capture_thread, NULL, capture_loop, p);
@@ -174,10 +184,12 @@ const char *pipeline_stuck_thread(struct pipeline *p)
 	bool captures = pulse_take(&p->capture_pulse, p->capture_wake_fd);
 	bool controls = pulse_take(&p->control_pulse, p->requests.fresh_fd);
 	bool encodes = pulse_take(&p->encode_pulse, p->demand.event_fd);
+	bool previews = !p->previewing || pulse_take(&p->preview_pulse, p->shown.fresh_fd);
 
 	return !captures   ? role_capture.name
 	       : !controls ? role_control.name
 	       : !encodes  ? role_encode.name
+	       : !previews ? role_preview.name
 			   : NULL;
 }
 
@@ -203,6 +215,11 @@ void pipeline_stop(struct pipeline *p)
 		fd_signal(p->encode_stop_fd);
 		(void)pthread_join(p->encode_thread, NULL);
 		p->encoding = false;
+	}
+	if (p->previewing) {
+		fd_signal(p->preview_stop_fd);
+		(void)pthread_join(p->preview_thread, NULL);
+		p->previewing = false;
 	}
 }
 
@@ -230,5 +247,6 @@ void pipeline_destroy(struct pipeline *p)
 	fd_close(&p->arrivals_fd);
 	fd_close(&p->control_stop_fd);
 	fd_close(&p->encode_stop_fd);
+	fd_close(&p->preview_stop_fd);
 	free(p);
 }

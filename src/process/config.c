@@ -322,6 +322,11 @@ const char *process_find_idle(const struct process_config *config)
 	return NULL;
 }
 
+bool process_hides(const struct process_config *config)
+{
+	return has_step(config, filter_names[FILTER_MASK]);
+}
+
 static bool has_plugin(const struct process_config *config, const char *path)
 {
 	for (unsigned i = 0; i < config->n_steps; i++)

@@ -88,6 +88,9 @@ ANY_THREAD void process_config_init(struct process_config *config);
 ANY_THREAD int process_set(
 	struct process_config *config, enum process_setting setting, const char *text);
 
+/* Whether something in the picture is hidden. */
+ANY_THREAD bool process_hides(const struct process_config *config);
+
 /* Whether a configuration has all plugins of another. */
 ANY_THREAD bool process_has_plugins_of(
 	const struct process_config *config, const struct process_config *other);

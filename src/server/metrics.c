@@ -166,6 +166,16 @@ ON_SERVER static void capture_to_dequeue(struct exposition *e, struct feed *feed
 	add_histogram(e, &feed->camera.stats->capture_to_dequeue);
 }
 
+ON_SERVER static void frames_previewed(struct exposition *e, struct feed *feed)
+{
+	add_counter(e, &feed->camera.stats->previewed);
+}
+
+ON_SERVER static void capture_to_flip(struct exposition *e, struct feed *feed)
+{
+	add_histogram(e, &feed->camera.stats->capture_to_flip);
+}
+
 ON_SERVER static void dequeue_to_encode(struct exposition *e, struct feed *feed)
 {
 	add_histogram(e, &feed->camera.stats->dequeue_to_encode);
@@ -328,6 +338,10 @@ static const struct camera_metric {
 	{"fanlight_capture_to_dequeue_seconds", "histogram",
 		"From a frame's capture until Fanlight had it from the driver.",
 		capture_to_dequeue},
+	{"fanlight_frames_previewed_total", "counter", "Frames that a screen has flipped to.",
+		frames_previewed},
+	{"fanlight_capture_to_flip_seconds", "histogram",
+		"From a frame's capture until a screen had flipped to it.", capture_to_flip},
 	{"fanlight_dequeue_to_encode_seconds", "histogram", "From then until its encoding began.",
 		dequeue_to_encode},
 	{"fanlight_encode_seconds", "histogram", "Filtering and encoding of a frame.", encode},

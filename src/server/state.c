@@ -216,6 +216,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "dmabuf", json_boolean(info->dmabuf));
 	put(camera, "dmabuf_syncs", json_counter(&stats->dmabuf_syncs));
 	put(camera, "copied_bytes", json_counter(&stats->copied_bytes));
+	put(camera, "previewed", json_counter(&stats->previewed));
 	put(camera, "memory", json_string(info->memory));
 	put(camera, "memory_path", json_string(info->memory_path));
 	put(camera, "memory_note", json_string(info->memory_note));

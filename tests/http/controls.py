@@ -10,7 +10,7 @@ from PIL import Image
 
 import server
 import tap
-from server import classic_parts, eventually, Record, records
+from server import classic_parts, eventually, Fanlight, Record, records
 
 JSON = "Content-Type: application/json"
 
@@ -154,6 +154,21 @@ class Formats(server.Case):
                                   (("Content-Type: text/plain",), 415), ((), 415)):
             self.assertEqual(patch(self.fanlight, change, headers=headers)[0], expected)
         self.assertEqual(self.fanlight.camera()["opened"], opened)
+
+    def test_a_preview_without_a_screen_touches_nothing(self):
+        """Its frames are recalled like any others."""
+        fanlight = Fanlight("--preview", "NONE-1")
+        self.addCleanup(fanlight.close)
+        eventually(lambda: any("preview: " in line and "trying again" in line
+                               for line in fanlight.log))
+        eventually(lambda: fanlight.get("/controls")[0] == 200)
+        for fps in (10, 20, 30):
+            status, answer = patch(fanlight, {"format": {"fps": fps}})
+            self.assertEqual((status, answer["format"]["fps"]), (200, fps))
+            self.assertEqual(fanlight.get("/snapshot?max_age_ms=0")[0], 200)
+        camera = fanlight.camera()
+        self.assertEqual((camera["lost"], camera["previewed"]), (0, 0))
+        self.assertEqual(fanlight.close(), 0)
 
     def test_other_requests_are_refused(self):
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):

@@ -243,6 +243,16 @@ class Plugins(server.Case):
         self.assertIn("border.so is not in plugin-dir, which is", run.stderr)
 
 
+class Previewed(server.Case):
+    OPTIONS = ("--preview", "NONE-1", "--process", "orient", "--rotate", "180")
+
+    def test_what_a_screen_shows_cannot_be_masked(self):
+        status, answer = patch(self.fanlight, {"process": "mask", "mask": "0,0 9,0 9,9"})
+        self.assertEqual((status, answer["setting"]), (409, "process"))
+        self.assertIn("would show what a mask hides", answer["error"])
+        self.assertEqual(json.loads(self.fanlight.get("/process")[2])["process"], "orient")
+
+
 class Compressed(server.Case):
     """Filters cannot hide anything in a camera's own JPEGs, so those are not shown."""
 

@@ -78,6 +78,10 @@ class Case(server.Case):
         return self.metrics()[name].samples[name, tuple(sorted(labels.items()))]
 
 
+# What has samples only where a screen is; tests/vm/preview.py sees them.
+SCREENS = {"fanlight_capture_to_flip_seconds"}
+
+
 class Metrics(Case):
     OPTIONS = ("--size", "640x360", "--fps", "60", "--process", "orient")
 
@@ -96,8 +100,10 @@ class Metrics(Case):
         self.assertEqual(set(metrics), set(page))
         for name, metric in metrics.items():
             kind, unit, labels = page[name]
-            self.assertTrue(metric.samples, name)
             self.assertEqual(metric.type, kind, name)
+            if name in SCREENS:
+                continue
+            self.assertTrue(metric.samples, name)
             self.assertEqual(metric.labels(), labels, name)
             base = name.removesuffix("_total").rpartition("_")[2]
             self.assertEqual(base if base in ("seconds", "bytes") else "", unit, name)

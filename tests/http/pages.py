@@ -95,7 +95,7 @@ class Pages(server.Case):
             {"name", "source", "online", "since", "reason", "driver", "card", "bus", "path",
              "format", "device_format", "size", "fps", "captured_fps", "encoded_fps", "sequence",
              "slices", "buffers", "dmabuf", "memory",
-             "memory_path", "memory_note", "dmabuf_syncs", "copied_bytes", "converted", "drops", "stages_ms", "clients"},
+             "memory_path", "memory_note", "dmabuf_syncs", "copied_bytes", "previewed", "converted", "drops", "stages_ms", "clients"},
             set(camera))
         self.assertEqual(camera["name"], "camera")
         self.assertEqual(camera["source"], "pattern")

@@ -415,6 +415,9 @@ ON_MAIN static void bad_lines_are_named(void **state)
 			"1: https: is off and so is http; nobody could watch, "
 			"leave one of them on"},
 		{"https = :80\nhttp = :80\n", "1: https: is the same as http; use another port"},
+		{"process = mask\nmask = 0,0 9,0 9,9\npreview = on\n",
+			"1: process: has a mask, and the preview shows pictures without filters; "
+			"leave the mask out, or preview"},
 		/* Of two errors the first. */
 		{"fps = 0\nqualty = 3\n[\n", "1: fps: \"0\" is not allowed; use a number above 0 "
 					     "up to 1000, a fraction such as 30000/1001, or auto"},
@@ -425,6 +428,19 @@ ON_MAIN static void bad_lines_are_named(void **state)
 		assert_int_equal(LOAD(bad[i][0]), -EINVAL);
 		assert_file_message(bad[i][1]);
 	}
+}
+
+ON_MAIN static void preview_only_serves_nobody_and_shows_one_camera(void **state)
+{
+	(void)state;
+	assert_int_equal(LOAD("[camera a]\n[camera b]\n", "--preview-only"), 0);
+	assert_false(settings.server.http.enabled || settings.server.https.enabled);
+	assert_string_equal(settings.cameras[0].camera.preview, "on");
+	assert_string_equal(settings.cameras[1].camera.preview, "");
+	assert_int_equal(LOAD("[camera a]\n[camera b]\npreview = HDMI-A-1\n", "--preview-only"), 0);
+	assert_string_equal(settings.cameras[0].camera.preview, "");
+	assert_string_equal(settings.cameras[1].camera.preview, "HDMI-A-1");
+	assert_int_equal(LOAD("preview = on\nhttp = off\nhttps = off\n"), 0);
 }
 
 ON_MAIN static void long_lines_are_refused_not_cut(void **state)
@@ -567,6 +583,7 @@ int main(void)
 		cmocka_unit_test(good_values_print_as_they_were_meant),
 		cmocka_unit_test(bad_values_are_refused),
 		cmocka_unit_test(bad_lines_are_named),
+		cmocka_unit_test(preview_only_serves_nobody_and_shows_one_camera),
 		cmocka_unit_test(long_lines_are_refused_not_cut),
 		cmocka_unit_test(cert_may_be_as_long_as_its_field),
 		cmocka_unit_test(sixteen_cameras_are_enough),

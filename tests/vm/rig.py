@@ -4,9 +4,10 @@
     rig.py [--timeout SECONDS] [--device DEVICE]... [--] COMMAND...
 
 The guest sees this machine's files read-only, forgets what it changes, has no network but
-loopback, and shares one folder with us as /out. What the command prints, TAP for meson, is printed
-here when it has ended; its exit code is ours. A guest that hangs is killed and fails. One whose
-kernel panics says nothing about the command, and gets another chance.
+loopback, and shares one folder with us as /out. With --device it has QEMU's monitor (QMP) on
+/dev/ttyS2, where our name for that folder is $FANLIGHT_OUT. What the command prints, TAP for meson,
+is printed here when it has ended; its exit code is ours. A guest that hangs is killed and fails. One
+whose kernel panics says nothing about the command, and gets another chance.
 """
 import argparse
 import os
@@ -79,6 +80,8 @@ def write_script(out, directory, command):
     path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
     (out / 'run').write_text(
         'stty -F /dev/ttyS1 raw\n'
+        'stty -F /dev/ttyS2 raw -echo\n'
+        f'export FANLIGHT_OUT={out}\n'
         f'export PATH={path} HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1\n'
         f'cd {shlex.quote(os.getcwd())} && exec {shlex.join(command)}\n')
 
@@ -92,6 +95,10 @@ def boot(directory, out, seconds, devices, root):
                '-kernel', str(directory / 'vmlinux'), '-initrd', str(directory / 'initrd'),
                '-append', 'console=ttyS0 quiet oops=panic panic=-1 mitigations=off',
                '-serial', f'file:{out}/console', '-serial', 'stdio']
+    if devices:
+        # The serial port is the monitor's client, within QEMU itself.
+        command += ['-chardev', f'socket,id=monitor,path={out}/monitor,server=on,wait=off',
+                    '-mon', 'chardev=monitor,mode=control', '-serial', f'unix:{out}/monitor']
     for device in devices:
         command += ['-device', device]
     for tag, options in shares:

@@ -1,0 +1,104 @@
+#include "preview/canvas.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <drm_fourcc.h>
+#include <libyuv.h>
+#include <linux/videodev2.h>
+#include <xf86drm.h>
+#include <xf86drmMode.h>
+
+int canvas_create(struct canvas *canvas, int drm_fd, uint32_t width, uint32_t height)
+{
+	uint32_t handle, handles[4] = {0}, pitches[4] = {0}, offsets[4] = {0};
+	uint64_t size_bytes, offset;
+	void *data;
+
+	if (drmModeCreateDumbBuffer(
+		    drm_fd, width, height, 32, 0, &handle, &canvas->stride_bytes, &size_bytes))
+		return -errno;
+	handles[0] = handle;
+	pitches[0] = canvas->stride_bytes;
+	if (drmModeAddFB2(drm_fd, width, height, DRM_FORMAT_XRGB8888, handles, pitches, offsets,
+		    &canvas->framebuffer, 0) ||
+		drmModeMapDumbBuffer(drm_fd, handle, &offset))
+		return -errno;
+	data = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, drm_fd, (off_t)offset);
+	if (data == MAP_FAILED)
+		return -errno;
+	canvas->data = data;
+	canvas->size_bytes = size_bytes;
+	canvas->width = width;
+	canvas->height = height;
+	canvas_clear(canvas);
+	return 0;
+}
+
+void canvas_destroy(struct canvas *canvas)
+{
+	if (canvas->data)
+		(void)munmap(canvas->data, canvas->size_bytes); /* it is ours */
+	canvas->data = NULL;
+}
+
+void canvas_clear(struct canvas *canvas)
+{
+	memset(canvas->data, 0, canvas->size_bytes);
+}
+
+/* Convert the left upper part of a frame; libyuv's ARGB is B G R A in memory, as XRGB8888 is. */
+ON_PREVIEW static int convert(
+	const struct frame *frame, uint8_t *out, int stride_bytes, int width, int height)
+{
+	const struct frame_plane *planes = frame->planes;
+	int strides[FRAME_MAX_PLANES];
+
+	for (uint32_t i = 0; i < FRAME_MAX_PLANES; i++)
+		strides[i] = (int)planes[i].stride_bytes;
+	switch (frame->fourcc) {
+	case V4L2_PIX_FMT_YUYV:
+		return YUY2ToARGB(planes[0].data, strides[0], out, stride_bytes, width, height);
+	case V4L2_PIX_FMT_UYVY:
+		return UYVYToARGB(planes[0].data, strides[0], out, stride_bytes, width, height);
+	case V4L2_PIX_FMT_NV12:
+	case V4L2_PIX_FMT_NV12M:
+		return NV12ToARGB(planes[0].data, strides[0], planes[1].data, strides[1], out,
+			stride_bytes, width, height);
+	case V4L2_PIX_FMT_NV21:
+	case V4L2_PIX_FMT_NV21M:
+		return NV21ToARGB(planes[0].data, strides[0], planes[1].data, strides[1], out,
+			stride_bytes, width, height);
+	case V4L2_PIX_FMT_YUV420:
+	case V4L2_PIX_FMT_YUV420M:
+		return I420ToARGB(planes[0].data, strides[0], planes[1].data, strides[1],
+			planes[2].data, strides[2], out, stride_bytes, width, height);
+	case V4L2_PIX_FMT_YUV422P:
+		return I422ToARGB(planes[0].data, strides[0], planes[1].data, strides[1],
+			planes[2].data, strides[2], out, stride_bytes, width, height);
+	case V4L2_PIX_FMT_GREY:
+		return J400ToARGB(planes[0].data, strides[0], out, stride_bytes, width, height);
+	case V4L2_PIX_FMT_BGR24:
+		return RGB24ToARGB(planes[0].data, strides[0], out, stride_bytes, width, height);
+	case V4L2_PIX_FMT_RGB24:
+		return RAWToARGB(planes[0].data, strides[0], out, stride_bytes, width, height);
+	case V4L2_PIX_FMT_XBGR32:
+	case V4L2_PIX_FMT_ABGR32:
+		return ARGBCopy(planes[0].data, strides[0], out, stride_bytes, width, height);
+	}
+	return -1;
+}
+
+int canvas_draw(struct canvas *canvas, const struct frame *frame, stat_counter *copied_bytes)
+{
+	uint32_t width = frame->width < canvas->width ? frame->width : canvas->width;
+	uint32_t height = frame->height < canvas->height ? frame->height : canvas->height;
+	uint32_t x = (canvas->width - width) / 2, y = (canvas->height - height) / 2;
+	uint8_t *out = canvas->data + (size_t)y * canvas->stride_bytes + (size_t)x * 4;
+
+	if (convert(frame, out, (int)canvas->stride_bytes, (int)width, (int)height))
+		return -ENOTSUP;
+	stat_add(copied_bytes, (uint64_t)width * height * 4);
+	return 0;
+}

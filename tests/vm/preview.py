@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""A camera on a screen, as the emulator's screen dump shows it, beside a stream of the same.
+
+Prints a row for each path: what the screen flips to, how often, how late, at what cost.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image, ImageStat
+
+import colours
+import guest
+
+SIZE = (640, 480)
+FRAMES = 20
+# name of QEMU's device: its module
+SCREENS = {'virtio': 'virtio_gpu', 'cirrus': 'cirrus'}
+# libyuv knows one matrix, and its arithmetic is coarser than the encoder's.
+TOLERANCE = 16
+
+
+class Monitor:
+    """QEMU's, which sees the screens from outside."""
+
+    def __init__(self):
+        self.port = open('/dev/ttyS2', 'r+b', buffering=0)
+        self.lines, self.orders = b'', 0
+        # The port sent QEMU's greeting back before it was told not to: forget what that began.
+        self.port.write(b'\xff')
+        self.execute('qmp_capabilities')
+
+    def execute(self, command, **arguments):
+        self.orders += 1
+        order = {'execute': command, 'arguments': arguments, 'id': self.orders}
+        self.port.write(f'{json.dumps(order)}\n'.encode())
+        while True:
+            while b'\n' not in self.lines:
+                self.lines += self.port.read(4096)
+            line, self.lines = self.lines.split(b'\n', 1)
+            answer = json.loads(line)
+            if answer.get('id') == self.orders:
+                assert 'return' in answer, answer
+                return
+
+    def screen(self, device):
+        name = f'{device}.ppm'
+        self.execute('screendump', filename=f'{os.environ["FANLIGHT_OUT"]}/{name}', device=device)
+        with Image.open(f'/out/{name}') as image:
+            return image.convert('RGB')
+
+
+def shows_bars(image, size=SIZE):
+    """Whether vivid's bars are in the middle of a picture, with their true colours."""
+    left, top = ((image.size[i] - size[i]) // 2 for i in range(2))
+    for bar, true in enumerate(colours.BARS):
+        x = left + size[0] * (2 * bar + 1) // (2 * len(colours.BARS))
+        for y in (top + size[1] // 6, top + size[1] * 5 // 6):
+            mean = ImageStat.Stat(image.crop((x - 10, y - 10, x + 10, y + 10))).mean
+            if max(abs(a - b) for a, b in zip(mean, true)) > TOLERANCE:
+                return False
+    return True
+
+
+class Screens:
+    def __init__(self, node, monitor, connectors):
+        self.node, self.monitor, self.connectors = node, monitor, connectors
+
+    def fanlight(self, screen, *options):
+        return guest.Fanlight(*self.options(screen), *options)
+
+    def options(self, screen):
+        return ('--source', self.node, '--size', '{}x{}'.format(*SIZE), '--fps', '15',
+                '--preview', self.connectors.get(screen, screen))
+
+    def wait_until(self, screen, promise):
+        """See a screen as promised."""
+        deadline = time.monotonic() + guest.PATIENCE_S
+        while not promise(image := self.monitor.screen(screen)):
+            assert time.monotonic() < deadline, f'{screen} of {image.size} never was as promised'
+        return image
+
+    def see(self, screen, fourcc, memory, copies):
+        with self.fanlight(screen, '--format', fourcc, '--memory', memory) as fanlight:
+            viewer = guest.Viewer(fanlight)
+            state = fanlight.until(lambda state: state['previewed'] >= FRAMES)
+            image = self.wait_until(screen, shows_bars)
+            viewer.wait_for_more()
+            metrics = fanlight.get('/metrics')[2].decode()
+            drawn = any('costs a copy of each' in line for line in fanlight.log)
+        viewer.thread.join()
+        assert drawn == copies == bool(state['copied_bytes']), (fanlight.log, state)
+        late = [float(re.search(rf'^fanlight_capture_to_flip_seconds_{what}\{{.*\}} (\S+)$',
+                                metrics, re.M)[1]) for what in ('sum', 'count')]
+        print(f'# {screen} | {fourcc} | {state["memory"]} | {state["buffers"]} | '
+              f'{state["captured_fps"]:.1f} | {state["previewed"]} of {state["captured"]} | '
+              f'{state["copied_bytes"] // state["previewed"]} | {1000 * late[0] / late[1]:.1f} | '
+              f'bars, {image.size[0]}x{image.size[1]}', flush=True)
+        assert not shows_bars(self.monitor.screen(screen)), 'still there after the end'
+
+    def its_own_memory_is_flipped_to(self):
+        self.see('virtio', 'XR24', 'auto', False)
+
+    def memory_of_the_camera_is_flipped_to(self):
+        self.see('cirrus', 'XR24', 'mmap', False)
+
+    def what_it_cannot_show_is_drawn(self):
+        self.see('virtio', 'YUYV', 'auto', True)
+        self.see('virtio', 'NM12', 'mmap', True)
+        self.see('virtio', 'XR24', 'mmap', True)
+
+    def missing_screen_does_not_touch_the_stream(self):
+        with self.fanlight('DP-9') as fanlight:
+            fanlight.wait_for('preview: no screen is connected to DP-9; trying again')
+            viewer = guest.Viewer(fanlight)
+            viewer.wait_for_more()
+        viewer.thread.join()
+
+    def screen_of_another_program_is_taken_when_it_is_free(self):
+        connector, = Path('/sys/class/drm').glob(f'card*-{self.connectors["virtio"]}')
+        card = os.open(f'/dev/dri/{connector.name.split("-")[0]}', os.O_RDWR)  # its first is master
+        try:
+            with self.fanlight('virtio', '--format', 'XR24') as fanlight:
+                fanlight.wait_for('preview: .*: Permission denied; does another program')
+                viewer = guest.Viewer(fanlight)
+                viewer.wait_for_more()
+                os.close(card)
+                card = -1
+                fanlight.until(lambda state: state['previewed'] >= FRAMES)
+                self.wait_until('virtio', shows_bars)
+                viewer.wait_for_more()
+            viewer.thread.join()
+        finally:
+            if card >= 0:
+                os.close(card)
+
+    def camera_that_fails_comes_back_on_the_screen(self):
+        with self.fanlight('virtio', '--format', 'XR24') as fanlight:
+            self.wait_until('virtio', shows_bars)
+            guest.set_controls(self.node, inject_fatal_streaming_error=1)
+            before = fanlight.until(lambda state: state['lost'] and state['opened'] > 1)
+            fanlight.until(lambda state: state['previewed'] >= before['previewed'] + FRAMES)
+            self.wait_until('virtio', shows_bars)
+
+    def preview_only_serves_nobody(self):
+        with subprocess.Popen([guest.FANLIGHT, *self.options('virtio'), '--preview-only'],
+                              stdin=subprocess.DEVNULL) as fanlight:
+            self.wait_until('virtio', shows_bars)
+            listening = guest.output_of('sh', '-c', 'cat /proc/net/tcp /proc/net/tcp6')
+            fanlight.terminate()
+            assert fanlight.wait(guest.PATIENCE_S) == 0
+        assert not re.search(r' 0A ', listening), listening
+
+
+def main():
+    node, = guest.load_vivid(['webcam'], multiplanar=2)
+    guest.set_controls(node, test_pattern=0, osd_text_mode=2)
+    connectors = {}
+    for screen, module in SCREENS.items():
+        before = set(Path('/sys/class/drm').glob('card*-*'))
+        guest.output_of('modprobe', module)
+        new, = set(Path('/sys/class/drm').glob('card*-*')) - before
+        connectors[screen] = new.name.split('-', 1)[1]
+    screens = Screens(node, Monitor(), connectors)
+    print('# screen | format | memory | buffers | fps | flips of frames | bytes copied a flip | '
+          'capture to flip ms | seen')
+    try:
+        return guest.run(guest.promises(
+            screens.its_own_memory_is_flipped_to, screens.memory_of_the_camera_is_flipped_to,
+            screens.what_it_cannot_show_is_drawn,
+            screens.missing_screen_does_not_touch_the_stream,
+            screens.screen_of_another_program_is_taken_when_it_is_free,
+            screens.camera_that_fails_comes_back_on_the_screen,
+            screens.preview_only_serves_nobody))
+    finally:
+        guest.unload_vivid()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
