@@ -114,6 +114,12 @@ export class Fanlight {
     await until(`${n} clients in /state`, async () => (await this.clients()).length === n);
   }
 
+  /* Wait until it has no clients, if it runs. */
+  async isLeft() {
+    if (this.#isRunning())
+      await this.hasClients(0);
+  }
+
   /* Wait until viewers have told that they drew so many pictures, all cameras together. */
   async hasDrawn(n) {
     await until(`${n} drawn pictures in /state`, async () => (await this.clients())

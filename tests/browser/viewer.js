@@ -21,23 +21,30 @@ const house = {
   relay: new Relay(),
   proxy: new Proxy('/house/cameras/'),
 };
-const servers = [house.fanlight, house.nine, house.away, house.closed, house.fast];
+/* Those that tell of their clients without a login. */
+const open = [house.fanlight, house.nine, house.away, house.fast];
+const servers = [...open, house.closed];
+
+/* Close what a test has opened: the next one counts clients of its own. */
+async function leave() {
+  for (const page of await house.browser.pages())
+    if (page !== house.first)
+      await page.close();
+  await Promise.all(open.map((server) => server.isLeft()));
+}
 
 try {
   await Promise.all(servers.map((server) => server.start()));
   await house.relay.open(house.fanlight.port('http'));
   await house.proxy.open(house.fanlight.port('http'));
   house.browser = await launch(browserName);
-  const [first] = await house.browser.pages();
+  [house.first] = await house.browser.pages();
 
   for (const promise of [...pictures, ...scriptless[browserName] ?? [], ...use,
     ...floating[browserName] ?? [], ...failures, ...soak[browserName] ?? []]) {
     if (chosen.length && !chosen.includes(promise.name))
       continue;
-    await test(promise.name, () => promise(house));
-    for (const page of await house.browser.pages())
-      if (page !== first)
-        await page.close();
+    await test(promise.name, () => promise(house).finally(leave));
   }
   await test('servers_end_well', () => Promise.all(servers.map((server) => server.stop())));
   plan();

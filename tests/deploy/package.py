@@ -17,7 +17,8 @@ CONTENTS = {
         "usr/share/bash-completion/completions/fanlight-probe",
         "usr/share/man/man1/fanlight.1.gz", "usr/share/man/man1/fanlight-probe.1.gz",
         "usr/share/man/man5/fanlight.conf.5.gz"},
-    "fanlight-dev": {"usr/include/fanlight/frame.h", "usr/share/pkgconfig/fanlight.pc"},
+    "fanlight-dev": {"usr/include/fanlight/filter.h", "usr/include/fanlight/frame.h",
+                     "usr/share/pkgconfig/fanlight.pc"},
 }
 
 

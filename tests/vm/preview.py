@@ -42,7 +42,8 @@ class Monitor:
             while b'\n' not in self.lines:
                 self.lines += self.port.read(4096)
             line, self.lines = self.lines.split(b'\n', 1)
-            answer = json.loads(line)
+            # What came before the port was raw may have lost its beginning.
+            answer = json.loads(line) if line.startswith(b'{') else {}
             if answer.get('id') == self.orders:
                 assert 'return' in answer, answer
                 return

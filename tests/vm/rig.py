@@ -72,7 +72,7 @@ ExecStart=/bin/sh /out/end
 """
 
 
-def write_script(out, directory, command):
+def write_script(out, directory, command, devices):
     """What the guest's init runs; modules come from the cache, not from the host's kernel."""
     version = next((directory / 'lib' / 'modules').iterdir())
     (out / 'modules').write_text(f'{version}\n')
@@ -80,7 +80,7 @@ def write_script(out, directory, command):
     path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
     (out / 'run').write_text(
         'stty -F /dev/ttyS1 raw\n'
-        'stty -F /dev/ttyS2 raw -echo\n'
+        + ('stty -F /dev/ttyS2 raw -echo\n' if devices else '') +
         f'export FANLIGHT_OUT={out}\n'
         f'export PATH={path} HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1\n'
         f'cd {shlex.quote(os.getcwd())} && exec {shlex.join(command)}\n')
@@ -116,7 +116,7 @@ def try_once(directory, command, seconds, devices, root):
     """The command's exit code, or None where the guest's kernel has panicked; and what it printed."""
     with tempfile.TemporaryDirectory(prefix='fanlight-vm-') as name:
         out = Path(name)
-        write_script(out, directory, command)
+        write_script(out, directory, command, devices)
         if root:
             (out / 'unit').write_text(UNIT)
         ended, printed = boot(directory, out, seconds, devices, root)
