@@ -21,7 +21,7 @@ ANY_THREAD int inbox_add(struct inbox *inbox, const void *data, size_t bytes);
 
 ANY_THREAD static inline uint8_t *inbox_data(const struct inbox *inbox)
 {
-	return inbox->memory + inbox->begin;
+	return inbox->memory ? inbox->memory + inbox->begin : NULL; /* none came yet */
 }
 
 ANY_THREAD static inline size_t inbox_bytes(const struct inbox *inbox)
