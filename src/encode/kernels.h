@@ -26,8 +26,8 @@ struct kernels {
 
 	void (*reverse)(uint8_t *restrict out, const uint8_t *restrict in, size_t n);
 	/* Add samples, each so many times, to sums that have the room. */
-	void (*accumulate)(uint16_t *restrict sums, const uint8_t *restrict samples, size_t n,
-		uint16_t times);
+	void (*accumulate)(
+		uint16_t *restrict sums, const uint8_t *restrict samples, size_t n, uint16_t times);
 
 	/* As in colour.h: a change of range only, and of the matrix, too. */
 	void (*expand_luma)(const struct colour *colour, uint8_t *samples, size_t n);

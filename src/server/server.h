@@ -53,7 +53,7 @@ struct server_config {
 	char accounts[256]; /* a file; "" serves everybody */
 	enum cleartext_logins cleartext_logins;
 	char hosts[512];   /* that requests may name, with commas; "" for any */
-	char origins[512]; /* of pages elsewhere that may read and frame what is here, with commas */
+	char origins[512]; /* of pages elsewhere that may read and frame this, with commas */
 };
 
 /* One camera as the server sees it. What the pointers lead to outlives the server. */

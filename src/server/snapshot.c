@@ -88,8 +88,8 @@ ON_SERVER static bool begin_answer(struct snapshot *snapshot, struct part *part)
 	end_wait(snapshot);
 	if (!hold(snapshot, part)) {
 		reply_header(snapshot->req, "Retry-After", "1");
-		reply_sentence(snapshot->req, 503,
-			"There are as many snapshots already as are allowed.");
+		reply_sentence(
+			snapshot->req, 503, "There are as many snapshots already as are allowed.");
 		return false;
 	}
 	connections_watch_answer(snapshot->req);
