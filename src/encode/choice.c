@@ -12,10 +12,13 @@
 #define CLEARLY        16
 #define SAVES_LEAST_NS NS_PER_MS
 
-bool choice_next(const struct choice *choice)
+bool choice_next(const struct choice *choice, unsigned n_slices)
 {
 	unsigned frames = choice->saved_ns ? CHOICE_FRAMES_SAVING : CHOICE_FRAMES;
+	uint64_t perfect_ns = choice->usual_ns / n_slices;
 
+	if (choice->whole && choice->usual_ns < perfect_ns + SAVES_LEAST_NS)
+		return false;
 	return choice->whole == (choice->frames >= frames);
 }
 

@@ -5,7 +5,7 @@
  * have saved, all in all, as much time as a frame usually takes, the other way leads. No single
  * frame counts for more than that, so that one that was interrupted decides nothing. Slices have to
  * be clearly faster, by a millisecond at least: they take time of cores that others may want, and
- * more of it than whole frames do.
+ * more of it than whole frames do. Where they could not be, they are not even tried.
  */
 #ifndef FANLIGHT_CHOICE_H
 #define FANLIGHT_CHOICE_H
@@ -27,8 +27,8 @@ struct choice {
 	uint64_t saved_ns; /* by the other, less what it cost since */
 };
 
-/* Whether to slice the next frame. */
-ANY_THREAD bool choice_next(const struct choice *choice);
+/* Whether to cut the next frame into so many slices. */
+ANY_THREAD bool choice_next(const struct choice *choice, unsigned n_slices);
 
 /* Learn what a frame took, sliced or not. */
 ANY_THREAD void choice_learn(struct choice *choice, bool sliced, uint64_t took_ns);

@@ -152,7 +152,7 @@ int slicer_encode(struct slicer *slicer, const struct frame *frame, struct packe
 	if (pixels != slicer->choice_pixels)
 		slicer->choice = (struct choice){0};
 	slicer->choice_pixels = pixels;
-	sliced = choice_next(&slicer->choice);
+	sliced = choice_next(&slicer->choice, n_slices);
 	err = slicer_encode_in(slicer, frame, sliced ? n_slices : 1, packet);
 	if (!err)
 		choice_learn(&slicer->choice, sliced, clock_now_ns() - begin_ns);

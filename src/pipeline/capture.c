@@ -191,10 +191,11 @@ ON_CAPTURE static bool may_rest(struct pipeline *p)
 	return p->now.online && now_ns >= p->watched_ns + IDLE_NS;
 }
 
-/* Capture has come round. */
-ON_CAPTURE static void beat_capture(struct pipeline *p)
+/* Capture has come round, woken for its pulse or by something else. */
+ON_CAPTURE static void beat_capture(struct pipeline *p, bool for_pulse)
 {
-	fd_drain(p->capture_wake_fd);
+	if (for_pulse)
+		fd_drain(p->capture_wake_fd);
 	pulse_beat(&p->capture_pulse);
 }
 
@@ -216,7 +217,7 @@ ON_CAPTURE static int capture_frames(struct pipeline *p)
 
 		if (err == 0 || err == OTHER_FORMAT)
 			return err;
-		beat_capture(p);
+		beat_capture(p, err == 4);
 		if (err == 5) {
 			fd_drain(p->demand.risen_fd);
 			p->watched_ns = clock_now_ns();
@@ -332,7 +333,7 @@ ON_CAPTURE static bool wait_to_open(struct pipeline *p)
 
 		if (event <= 0)
 			return event < 0; /* the pause is over */
-		beat_capture(p);
+		beat_capture(p, event == 3);
 		if (event == 2) {
 			life_recheck(&p->life, clock_now_ns());
 			fds[2] = -1; /* it has said all it can */
@@ -406,7 +407,7 @@ ON_CAPTURE static bool rest(struct pipeline *p)
 		event = fd_wait_any(fds, 4, UINT64_MAX);
 		if (event == 0)
 			return false;
-		beat_capture(p);
+		beat_capture(p, event == 3);
 		if (event == 2)
 			fd_drain(p->demand.risen_fd);
 	}

@@ -9,6 +9,7 @@
 #include "encode/choice.h"
 
 #define WHOLE_NS 10000000
+#define SLICES   2
 
 /* Encode frames; how many of them were sliced. */
 static unsigned encode(
@@ -17,7 +18,7 @@ static unsigned encode(
 	unsigned n_sliced = 0;
 
 	for (unsigned i = 0; i < frames; i++) {
-		bool sliced = choice_next(choice);
+		bool sliced = choice_next(choice, SLICES);
 
 		n_sliced += sliced;
 		choice_learn(choice, sliced, sliced ? sliced_ns : whole_ns);
@@ -43,7 +44,7 @@ static void slices_that_pay_lead_soon(void **state)
 
 	(void)state;
 	encode(&choice, SOON, WHOLE_NS, WHOLE_NS * 6 / 10);
-	assert_true(choice_next(&choice));
+	assert_true(choice_next(&choice, SLICES));
 	assert_false(choice.whole);
 }
 
@@ -53,7 +54,7 @@ static void slices_that_cost_more_are_given_up_soon(void **state)
 
 	(void)state;
 	encode(&choice, SOON, WHOLE_NS, WHOLE_NS * 11 / 10);
-	assert_false(choice_next(&choice));
+	assert_false(choice_next(&choice, SLICES));
 	assert_true(choice.whole);
 }
 
@@ -91,6 +92,15 @@ static void slices_of_short_frames_are_given_up_however_fast(void **state)
 	assert_false(choice.whole);
 }
 
+static void slices_that_cannot_save_enough_are_not_tried(void **state)
+{
+	struct choice choice = {.whole = true};
+
+	(void)state;
+	assert_int_equal(encode(&choice, 10 * SOON, 1900000, 950000), 0);
+	assert_true(encode(&choice, 10 * SOON, 2100000, 1050000) > 0);
+}
+
 static void the_other_way_is_tried_rarely(void **state)
 {
 	struct choice choice = {.whole = true};
@@ -121,7 +131,7 @@ static void encode_interrupted(struct choice *choice, unsigned frames)
 	static unsigned n_whole;
 
 	for (unsigned i = 0; i < frames; i++) {
-		bool sliced = choice_next(choice);
+		bool sliced = choice_next(choice, SLICES);
 		bool interrupted = !sliced && ++n_whole % 3 == 0;
 
 		choice_learn(choice, sliced, interrupted ? 2 * WHOLE_NS : WHOLE_NS);
@@ -164,6 +174,7 @@ int main(void)
 		cmocka_unit_test(slices_that_pay_half_of_the_time_are_given_up),
 		cmocka_unit_test(slices_that_save_next_to_nothing_do_not_come_back),
 		cmocka_unit_test(slices_of_short_frames_are_given_up_however_fast),
+		cmocka_unit_test(slices_that_cannot_save_enough_are_not_tried),
 		cmocka_unit_test(the_other_way_is_tried_rarely),
 		cmocka_unit_test(what_pays_may_change_with_the_load),
 		cmocka_unit_test(slices_that_are_interrupted_less_pay),
