@@ -23,6 +23,8 @@ import { until } from '../tests/browser/tap.js';
 import { percentile } from '../src/viewer/age.js';
 
 const BROWSERS = ['chromium', 'firefox'];
+const STEADY = 5; // pictures seen at one place: that is where they are
+const OLD_MS = 10000; // no picture is so old; it is something else that looks like a stamp
 const WAYS = {
   'live, worker': async (browser, url) => [await openLive(browser, url), picture(1)],
   'live, page': async (browser, url) =>
@@ -82,7 +84,9 @@ class Screen {
           this.#pixels + (top + i / 2 + 4) * this.#stride + left * 4);
       bytes[i >> 3] = bytes[i >> 3] << 1 | (row[(i % 16 * 8 + 4) * 4 + 1] > 127);
     }
-    return checkStamp(bytes);
+    const stamp = checkStamp(bytes);
+
+    return stamp && Math.abs(ageOf(stamp)) < OLD_MS ? stamp : undefined;
   }
 
   /* The corner of the stamp, in the middle of those that are good enough to be read from. */
@@ -104,37 +108,42 @@ function uncover(selector) {
     document.querySelector(selector).style.setProperty(name, value, 'important');
 }
 
-/* What to add to the time of day, ms, for the server's clock. */
-async function compareClocks(url) {
-  const now = () => performance.timeOrigin + performance.now();
-  let best = { error: Infinity };
+/* How old, ms, what bears this stamp is; both clocks are the monotonic one of this machine. */
+function ageOf(stamp) {
+  return Number(process.hrtime.bigint() - stamp) / 1e6;
+}
 
-  for (let i = 0; i < 20; i++) {
-    const asked = now();
-    const { now_us } = await (await fetch(`${url}clock`)).json();
-    const answered = now();
+/*
+ * Where on the screen newer and newer pictures are seen. A browser needs a while to draw them where
+ * they were put, and until then there is a stamp elsewhere.
+ */
+function findPictures() {
+  let corner, last, seen;
 
-    if (answered - asked < best.error)
-      best = { error: answered - asked, offset: now_us / 1000 - (asked + answered) / 2 };
-  }
-  return best.offset;
+  return until('pictures that advance on the screen', () => {
+    const found = screen.findStamp();
+    const stamp = found && screen.readStamp(...found);
+
+    if (String(found) !== String(corner))
+      [corner, last, seen] = [found, 0n, 0];
+    if (stamp > last)
+      [last, seen] = [stamp, seen + 1];
+    return seen >= STEADY && corner;
+  });
 }
 
 /* The age, ms, of each picture that the screen shows for so long. */
 async function watch(page, selector, seconds) {
-  const offset = await compareClocks(fanlight.url('http'));
-
   await page.evaluate(uncover, selector);
-  const corner = await until('a stamp on the screen', () => screen.findStamp());
+  const corner = await findPictures();
   const ages = [];
   let last = screen.readStamp(...corner);
 
   for (const end = performance.now() + seconds * 1000; performance.now() < end; await sleep(1)) {
-    const now = performance.timeOrigin + performance.now() + offset;
     const stamp = screen.readStamp(...corner);
 
     if (stamp && stamp !== last)
-      ages.push(now - Number(stamp) / 1e6);
+      ages.push(ageOf(stamp));
     last = stamp ?? last;
   }
   return ages.sort((a, b) => a - b);
@@ -144,6 +153,8 @@ async function measure(browser, way, seconds) {
   const [page, selector] = await WAYS[way](browser, fanlight.url('https'));
   const ages = await watch(page, selector, seconds);
 
+  if (!ages.length)
+    throw new Error(`the screen showed no new picture for ${seconds} s`);
   await page.close();
   return { 'age p50': percentile(ages, .5), 'age p95': percentile(ages, .95),
     pictures: ages.length };
@@ -169,7 +180,10 @@ try {
 
       try {
         for (const way of Object.keys(WAYS))
-          (results[`${name}, ${way}`] ??= []).push(await measure(browser, way, Number(seconds)));
+          (results[`${name}, ${way}`] ??= []).push(await measure(browser, way, Number(seconds))
+            .catch((cause) => {
+              throw new Error(`${name}, ${way}: ${cause.message}`, { cause });
+            }));
       } finally {
         await browser.close();
       }
