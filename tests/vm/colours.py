@@ -109,10 +109,7 @@ def main():
         checks.append((f'{fourcc} in {name} has true colours',
                        lambda fourcc=fourcc, controls=controls:
                        check_space(single, fourcc, controls)))
-    try:
-        return guest.run(checks)
-    finally:
-        guest.unload_vivid()
+    return guest.run_with_vivid(checks)
 
 
 if __name__ == '__main__':

@@ -4,8 +4,6 @@ import io
 import json
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 
 from PIL import Image, ImageStat
 
@@ -19,19 +17,8 @@ class Controls:
         self.fanlight = fanlight
         self.node = node
 
-    def patch(self, change):
-        """Status and answer of a change."""
-        request = urllib.request.Request(self.fanlight.url + '/controls', method='PATCH',
-                                         data=json.dumps(change).encode(),
-                                         headers={'Content-Type': 'application/json'})
-        try:
-            with urllib.request.urlopen(request, timeout=guest.PATIENCE_S) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-
     def set(self, **values):
-        status, answer = self.patch({'controls': values})
+        status, answer = self.fanlight.patch({'controls': values})
         assert status == 200, answer
         return {control['name']: control for control in answer['controls']}
 
@@ -92,7 +79,7 @@ class Controls:
     def what_is_held_is_refused(self):
         self.set(gain_automatic=True)
         assert self.controls()['gain']['inactive'], self.controls()['gain']
-        status, answer = self.patch({'controls': {'gain': 10}})
+        status, answer = self.fanlight.patch({'controls': {'gain': 10}})
         assert (status, answer['control']) == (409, 'gain'), answer
         told = self.set(gain_automatic=False, gain=10)
         assert (told['gain']['value'], told['gain']['inactive']) == (10, False), told['gain']
@@ -100,12 +87,12 @@ class Controls:
         grabbed = [name for name, control in self.controls().items()
                    if control['grabbed'] and control['type'] == 'boolean']
         assert grabbed, 'vivid grabs none while it streams'
-        status, answer = self.patch({'controls': {grabbed[0]: True}})
+        status, answer = self.fanlight.patch({'controls': {grabbed[0]: True}})
         assert (status, answer['control']) == (409, grabbed[0]), answer
 
     def what_is_out_of_range_is_refused(self):
         before = self.by_driver('brightness')
-        status, answer = self.patch({'controls': {'brightness': 256}})
+        status, answer = self.fanlight.patch({'controls': {'brightness': 256}})
         assert status == 400 and answer['control'] == 'brightness', answer
         assert 'takes 0 to 255 in steps of 1, not 256' in answer['error'], answer
         assert self.by_driver('brightness') == before
@@ -118,7 +105,7 @@ class Controls:
         with subprocess.Popen(['curl', '-sSN', self.fanlight.url + '/stream?layout=classic'],
                               stdout=subprocess.PIPE) as curl:
             for wished in formats:
-                status, answer = self.patch({'format': wished})
+                status, answer = self.fanlight.patch({'format': wished})
                 assert status == 200, answer
                 assert answer['format'] == wished, answer['format']
                 size = wished['width'], wished['height']
@@ -133,13 +120,13 @@ class Controls:
         for change, sentence in (({'fourcc': 'XXXX'}, 'no format XXXX that can be read'),
                                  ({'width': 641, 'height': 361}, 'no size 641x361 in YUYV'),
                                  ({'fps': 500}, 'fps, not 500')):
-            status, answer = self.patch({'format': change})
+            status, answer = self.fanlight.patch({'format': change})
             assert status == 400 and sentence in answer['error'], answer
         assert self.fanlight.state()['cameras'][0]['opened'] == opened
 
     def format_that_does_not_start_gives_way_to_the_old_one(self):
         guest.set_controls(self.node, inject_vidioc_streamon_error=1)
-        status, answer = self.patch({'format': {'width': 320, 'height': 180}})
+        status, answer = self.fanlight.patch({'format': {'width': 320, 'height': 180}})
         assert status == 409 and 'cannot start streaming' in answer['error'], answer
         told = self.document()['format']
         assert (told['width'], told['height']) == (640, 360), told

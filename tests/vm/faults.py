@@ -128,23 +128,20 @@ def a_camera_is_found_by_its_name_under_another_number():
 
 def main():
     faults = Faults()
-    try:
-        return guest.run(guest.promises(
-            faults.a_frame_marked_as_bad_is_dropped_and_counted,
-            faults.a_refused_buffer_is_recovered_from,
-            faults.a_fatal_error_is_recovered_from,
-            faults.buffers_refused_when_opening_again_are_recovered_from,
-            faults.a_refused_start_is_recovered_from,
-            faults.a_disconnected_camera_is_opened_again,
-            faults.a_silent_camera_is_stopped_and_started,
-            faults.frames_stamped_by_another_clock_are_shown,
-            faults.a_driver_unbound_and_bound_gets_its_numbers_back,
-            faults.nobody_was_cut_off,
-            the_pattern_gives_way_to_a_camera,
-            a_camera_in_use_says_by_whom_and_is_waited_for,
-            a_camera_is_found_by_its_name_under_another_number))
-    finally:
-        guest.unload_vivid()
+    return guest.run_with_vivid(guest.promises(
+        faults.a_frame_marked_as_bad_is_dropped_and_counted,
+        faults.a_refused_buffer_is_recovered_from,
+        faults.a_fatal_error_is_recovered_from,
+        faults.buffers_refused_when_opening_again_are_recovered_from,
+        faults.a_refused_start_is_recovered_from,
+        faults.a_disconnected_camera_is_opened_again,
+        faults.a_silent_camera_is_stopped_and_started,
+        faults.frames_stamped_by_another_clock_are_shown,
+        faults.a_driver_unbound_and_bound_gets_its_numbers_back,
+        faults.nobody_was_cut_off,
+        the_pattern_gives_way_to_a_camera,
+        a_camera_in_use_says_by_whom_and_is_waited_for,
+        a_camera_is_found_by_its_name_under_another_number))
 
 
 if __name__ == '__main__':

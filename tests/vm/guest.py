@@ -79,6 +79,14 @@ def unload_vivid():
     output_of('modprobe', '-r', 'vivid')
 
 
+def run_with_vivid(checks):
+    """As run(), and unload vivid whatever happens."""
+    try:
+        return run(checks)
+    finally:
+        unload_vivid()
+
+
 def set_controls(node, **values):
     output_of('v4l2-ctl', '-d', node, '-c',
               ','.join(f'{name}={value}' for name, value in values.items()))
@@ -145,6 +153,17 @@ class Fanlight:
                 return response.status, response.headers, response.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()
+
+    def patch(self, change):
+        """Status and answer of a change to the first camera's controls or format."""
+        request = urllib.request.Request(self.url + '/controls', method='PATCH',
+                                         data=json.dumps(change).encode(),
+                                         headers={'Content-Type': 'application/json'})
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
 
     def jpeg(self, camera=''):
         """The newest picture; a camera may need longer for its first than a request waits."""

@@ -101,10 +101,7 @@ def main():
                    (f'{name}: the sequence advances', lambda node=node: check_sequence(node))]
     checks.append(('two_cameras_stream_from_one_process', lambda: check_two(nodes[0], nodes[2])))
     checks.append(('a_silent_camera_is_offline_and_reported_once', lambda: check_silent(nodes[0])))
-    try:
-        return guest.run(checks)
-    finally:
-        guest.unload_vivid()
+    return guest.run_with_vivid(checks)
 
 
 if __name__ == '__main__':

@@ -120,10 +120,7 @@ def main():
                 lambda screen=screen: screen_lends_memory_to_whom_can_take_it(paths, screen))
                for screen in SCREENS]
     checks += [('conversion_is_counted', lambda: conversion_is_counted(nodes[0]))]
-    try:
-        return guest.run(checks)
-    finally:
-        guest.unload_vivid()
+    return guest.run_with_vivid(checks)
 
 
 if __name__ == '__main__':

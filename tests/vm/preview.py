@@ -169,16 +169,13 @@ def main():
     screens = Screens(node, Monitor(), connectors)
     print('# screen | format | memory | buffers | fps | flips of frames | bytes copied a flip | '
           'capture to flip ms | seen')
-    try:
-        return guest.run(guest.promises(
-            screens.its_own_memory_is_flipped_to, screens.memory_of_the_camera_is_flipped_to,
-            screens.what_it_cannot_show_is_drawn,
-            screens.missing_screen_does_not_touch_the_stream,
-            screens.screen_of_another_program_is_taken_when_it_is_free,
-            screens.camera_that_fails_comes_back_on_the_screen,
-            screens.preview_only_serves_nobody))
-    finally:
-        guest.unload_vivid()
+    return guest.run_with_vivid(guest.promises(
+        screens.its_own_memory_is_flipped_to, screens.memory_of_the_camera_is_flipped_to,
+        screens.what_it_cannot_show_is_drawn,
+        screens.missing_screen_does_not_touch_the_stream,
+        screens.screen_of_another_program_is_taken_when_it_is_free,
+        screens.camera_that_fails_comes_back_on_the_screen,
+        screens.preview_only_serves_nobody))
 
 
 if __name__ == '__main__':

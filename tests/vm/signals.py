@@ -144,10 +144,7 @@ def main():
     checks += [(f'analogue: {promise}', check) for promise, check in guest.promises(
         analogue.the_standard_that_comes_in_is_taken,
         analogue.a_missing_signal_is_named_and_waited_for)]
-    try:
-        return guest.run(checks)
-    finally:
-        guest.unload_vivid()
+    return guest.run_with_vivid(checks)
 
 
 if __name__ == '__main__':
