@@ -3,9 +3,10 @@
 
 The linux-image package is downloaded and unpacked, never installed, into a cache of this user:
 DIR/vmlinux (a plain ELF file, which QEMU starts without firmware or decompressor), DIR/lib/modules
-and DIR/initrd. Run as a program it prints DIR; once that is made, nothing is downloaded again.
+and DIR/initrd-*. Run as a program it prints DIR; once that is made, nothing is downloaded again.
 """
 import gzip
+import hashlib
 import lzma
 import os
 import re
@@ -111,13 +112,17 @@ def make(package, directory):
     vmlinuz = next((directory / 'boot').iterdir())
     (directory / 'vmlinux').write_bytes(decompress(vmlinuz.read_bytes()))
     vmlinuz.unlink()
-    (directory / 'initrd').write_bytes(initrd(directory, version))
 
 
 def ready():
     """The newest kernel in the cache, or None."""
-    kernels = [path.parent for path in CACHE.glob('linux-image-*/initrd')]
+    kernels = [path.parent for path in CACHE.glob('linux-image-*/vmlinux')]
     return max(kernels, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def initrd_path(directory):
+    """Several trees of the source may share the cache, each with its own init."""
+    return directory / f'initrd-{hashlib.sha256(INIT.read_bytes()).hexdigest()[:16]}'
 
 
 def prepare():
@@ -134,9 +139,12 @@ def prepare():
             made.mkdir()
             make(package, made)
             made.rename(directory)  # whole or not at all
-    if (directory / 'initrd').stat().st_mtime < INIT.stat().st_mtime:
+    path = initrd_path(directory)
+    if not path.exists():
         version = next((directory / 'lib' / 'modules').iterdir()).name
-        (directory / 'initrd').write_bytes(initrd(directory, version))
+        made = path.with_suffix(f'.{os.getpid()}')
+        made.write_bytes(initrd(directory, version))
+        made.rename(path)
     return directory
 
 

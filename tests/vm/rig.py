@@ -92,7 +92,8 @@ def boot(directory, out, seconds, devices, root):
     if root:
         shares.append(('root', f'path={root},readonly=on'))
     command = ['qemu-system-x86_64', *accelerator(directory),
-               '-kernel', str(directory / 'vmlinux'), '-initrd', str(directory / 'initrd'),
+               '-kernel', str(directory / 'vmlinux'),
+               '-initrd', str(kernel.initrd_path(directory)),
                '-append', 'console=ttyS0 quiet oops=panic panic=-1 mitigations=off',
                '-serial', f'file:{out}/console', '-serial', 'stdio']
     if devices:
