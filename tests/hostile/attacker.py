@@ -261,8 +261,7 @@ class Hostile(unittest.TestCase):
 
     @classmethod
     def peak_kb(cls):
-        status = open(f"/proc/{cls.fanlight.process.pid}/status").read()
-        return int(status.split("VmHWM:")[1].split()[0])
+        return cls.fanlight.memory_kb("VmHWM")
 
     @classmethod
     def cpu_seconds(cls):

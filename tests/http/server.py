@@ -238,6 +238,10 @@ class Fanlight:
     def clients(self):
         return self.camera()["clients"]
 
+    def memory_kb(self, kind="VmRSS"):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"{kind}:\s+(\d+) kB", status)[1])
+
     def open_files(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 

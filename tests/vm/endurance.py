@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Opening a camera again and again leaves nothing behind, and neither do its frames.
+
+For longer, with the numbers of openings and frames after the programs' paths (in the guest: rig.py):
+    endurance.py FANLIGHT FAKECAM 1000 10000
+"""
+import os
+import sys
+from pathlib import Path
+
+import guest
+import restarts
+
+OPENINGS, FRAMES = (int(number) for number in sys.argv[3:5] or (100, 600))
+WARM_UP = 30  # openings and, tenfold, frames until memory has been taken that is kept
+GROWTH_KB = 1024  # of a heap that is used in another order each time
+FORMATS = [{'fourcc': 'YUYV', 'width': width, 'height': height}
+           for width, height in ((320, 180), (640, 360))]
+
+
+class Endurance:
+    def __init__(self, node):
+        self.node = node
+
+    def start(self, *options):
+        return guest.Fanlight('--source', self.node, '--size', '320x180', '--fps', '60', *options)
+
+    def holdings(self, fanlight):
+        """Resident KB, descriptors and dma-bufs."""
+        process = Path('/proc') / str(fanlight.process.pid)
+        memory = next(line for line in (process / 'status').read_text().splitlines()
+                      if line.startswith('VmRSS:'))
+        return int(memory.split()[1]), len(os.listdir(process / 'fd')), restarts.dmabufs()
+
+    def assert_flat(self, what, n, before, after):
+        print(f'# {n} {what}: KB, descriptors, dma-bufs {before} -> {after}', flush=True)
+        assert after[1:] == before[1:], (before, after)
+        assert after[0] <= before[0] + GROWTH_KB, (before, after)
+
+    def opening_again_and_again_leaves_nothing_behind(self):
+        with self.start() as fanlight:
+            viewer = guest.Viewer(fanlight)
+            viewer.wait_for_more()
+            for number in range(OPENINGS):
+                if number == WARM_UP:
+                    before = self.holdings(fanlight)
+                status, answer = fanlight.patch({'format': FORMATS[(number + 1) % 2]})
+                assert status == 200, answer
+                viewer.wait_for_more()
+            self.assert_flat('openings', OPENINGS, before, self.holdings(fanlight))
+            assert fanlight.state()['cameras'][0]['opened'] == OPENINGS + 1
+        viewer.thread.join()
+
+    def frames_leave_nothing_behind(self):
+        with self.start() as fanlight:
+            viewer = guest.Viewer(fanlight)
+            viewer.wait_for_more(10 * WARM_UP)
+            before = self.holdings(fanlight)
+            viewer.wait_for_more(FRAMES)
+            self.assert_flat('frames', FRAMES, before, self.holdings(fanlight))
+        viewer.thread.join()
+
+    def a_camera_at_rest_is_free_for_others_and_started_by_a_viewer(self):
+        dmabufs = restarts.dmabufs()
+        with self.start('--idle', 'stop') as fanlight:
+            next(fanlight.stream())
+            fanlight.until(lambda camera: camera['state'] == 'idle')
+            assert not restarts.users(self.node), restarts.users(self.node)
+            assert restarts.dmabufs() == dmabufs
+            guest.output_of('v4l2-ctl', '-d', self.node, '--stream-mmap=4', '--stream-count=2')
+            next(fanlight.stream())
+            camera = fanlight.until(lambda camera: camera['online'])
+            print(f'# first picture after {camera["first_picture_ms"]:.0f} ms', flush=True)
+
+
+def main():
+    node, = guest.load_vivid(['webcam'])
+    endurance = Endurance(node)
+    return guest.run_with_vivid(guest.promises(
+        endurance.opening_again_and_again_leaves_nothing_behind,
+        endurance.frames_leave_nothing_behind,
+        endurance.a_camera_at_rest_is_free_for_others_and_started_by_a_viewer))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
