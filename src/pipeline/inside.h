@@ -63,6 +63,7 @@ struct pipeline {
 	int capture_stop_fd, control_stop_fd, encode_stop_fd, preview_stop_fd;
 	int capture_wake_fd; /* for its pulse; the others have something that wakes them */
 	int arrivals_fd;     /* of devices, for capture; -1 where the kernel does not tell */
+	int hotplug_fd;      /* of screens, for preview; -1 as well */
 
 	/* between threads */
 	struct exchange frames;   /* capture to encode, of struct frame */

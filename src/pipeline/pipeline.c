@@ -67,6 +67,7 @@ int pipeline_create(const struct camera_settings *settings, struct workers *work
 	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = p->preview_stop_fd = -1;
 	p->capture_wake_fd = p->demand.event_fd = p->demand.risen_fd = -1;
 	p->arrivals_fd = camera_watch_arrivals();
+	p->hotplug_fd = *p->config->preview ? kms_watch_hotplug() : -1;
 	p->life.told = p->arrivals_fd >= 0;
 	p->desk.device.fd = -1;
 	list_exchanges(p, exchanges);
@@ -245,6 +246,7 @@ void pipeline_destroy(struct pipeline *p)
 	fd_close(&p->capture_stop_fd);
 	fd_close(&p->capture_wake_fd);
 	fd_close(&p->arrivals_fd);
+	fd_close(&p->hotplug_fd);
 	fd_close(&p->control_stop_fd);
 	fd_close(&p->encode_stop_fd);
 	fd_close(&p->preview_stop_fd);

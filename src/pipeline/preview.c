@@ -6,7 +6,7 @@
 #include "camera/dmabuf.h"
 #include "pipeline/inside.h"
 
-/* Until a screen that is not there, or another program's, is looked for again: nothing tells. */
+/* Until a screen that is not there, or another program's, is looked for again: few tell. */
 #define SEARCH_NS NS_PER_S
 
 /* Say once why there is no screen. */
@@ -43,7 +43,7 @@ ON_PREVIEW static int draw(struct pipeline *p, const struct frame *frame)
 		return err;
 	err = kms_draw(p->screen, frame, &p->stats.copied_bytes);
 	dmabuf_end(frame, false, &p->stats.dmabuf_syncs);
-	if (!p->drawing)
+	if (!p->drawing && (!err || err == -ENOTSUP))
 		log_warning(p->room,
 			err == -ENOTSUP
 				? "preview: the screen cannot show this format; choose another"
@@ -53,19 +53,35 @@ ON_PREVIEW static int draw(struct pipeline *p, const struct frame *frame)
 	return err == -ENOTSUP ? 0 : err;
 }
 
-ON_PREVIEW static void show(struct pipeline *p, const struct frame *frame)
+/* The screen cannot be shown on any more. */
+ON_PREVIEW static void lose_screen(struct pipeline *p, const char *why)
 {
 	char reason[KMS_REASON_BYTES];
+
+	(void)snprintf(reason, sizeof reason, "%s is lost: %s", kms_name(p->screen), why);
+	do_without(p, reason);
+}
+
+/* Screens may have come or gone. */
+ON_PREVIEW static void follow_hotplug(struct pipeline *p)
+{
+	if (p->hotplug_fd < 0 || !kms_has_hotplugged(p->hotplug_fd))
+		return;
+	if (!p->screen)
+		p->search_ns = clock_now_ns();
+	else if (!kms_is_connected(p->screen))
+		lose_screen(p, "it was unplugged");
+}
+
+ON_PREVIEW static void show(struct pipeline *p, const struct frame *frame)
+{
 	int err = kms_show(p->screen, frame);
 
 	p->shown_captured_ns = frame->captured_ns;
 	if (err == -ENOTSUP)
 		err = draw(p, frame);
-	if (err < 0) {
-		(void)snprintf(reason, sizeof reason, "%s is lost: %s", kms_name(p->screen),
-			strerror(-err));
-		do_without(p, reason);
-	}
+	if (err < 0)
+		lose_screen(p, strerror(-err));
 }
 
 /* Count a flip that has happened. */
@@ -114,13 +130,14 @@ void *preview_loop(void *context)
 	role_take(&role_preview, p->config->name);
 	for (;;) {
 		int fds[] = {p->preview_stop_fd, p->shown.fresh_fd,
-			p->screen ? kms_poll_fd(p->screen) : -1};
+			p->screen ? kms_poll_fd(p->screen) : -1, p->hotplug_fd};
 
-		if (!fd_wait_any(fds, 3, p->screen ? UINT64_MAX : p->search_ns))
+		if (!fd_wait_any(fds, 4, p->screen ? UINT64_MAX : p->search_ns))
 			break;
 		pulse_beat(&p->preview_pulse);
 		fd_drain(p->shown.fresh_fd);
 		note_flip(p);
+		follow_hotplug(p);
 		if (!p->screen && clock_now_ns() >= p->search_ns)
 			look_for_screen(p);
 		take_frame(p);

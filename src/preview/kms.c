@@ -615,6 +615,15 @@ void kms_close(struct kms *kms)
 	free(kms);
 }
 
+bool kms_is_connected(const struct kms *kms)
+{
+	drmModeConnector *connector = drmModeGetConnector(kms->fd, kms->connector);
+	bool is_connected = connector && connector->connection == DRM_MODE_CONNECTED;
+
+	drmModeFreeConnector(connector); /* takes NULL */
+	return is_connected;
+}
+
 const char *kms_name(const struct kms *kms)
 {
 	return kms->name;

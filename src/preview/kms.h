@@ -20,6 +20,15 @@
 struct kms;
 
 /*
+ * Watch for screens that come and go: an fd that is readable when there are news for
+ * kms_has_hotplugged(), the caller's to close, or a negative errno.
+ */
+ON_MAIN int kms_watch_hotplug(void);
+
+/* Take the news. True when a screen may have come or gone. */
+ON_PREVIEW bool kms_has_hotplugged(int watch_fd);
+
+/*
  * Take a screen: the connector of a name ("HDMI-A-1"), or "on" for the first that is connected, in
  * its preferred mode, black. Its console is back when it is closed.
  * Returns 0, or a negative errno with a sentence in reason: -ENOENT nothing is connected there;
@@ -29,6 +38,9 @@ ON_PREVIEW int kms_open(const char *connector, struct kms **ret_kms, char reason
 
 /* Give it back. NULL is ignored. */
 ON_PREVIEW void kms_close(struct kms *kms);
+
+/* Whether it is still plugged in. */
+ON_PREVIEW bool kms_is_connected(const struct kms *kms);
 
 /* What it is, for the log; valid until it is closed. */
 ON_PREVIEW const char *kms_name(const struct kms *kms);

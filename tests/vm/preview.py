@@ -3,6 +3,8 @@
 
 Prints a row for each path: what the screen flips to, how often, how late, at what cost.
 """
+import ctypes
+import fcntl
 import json
 import os
 import re
@@ -22,6 +24,8 @@ FRAMES = 20
 SCREENS = {'virtio': 'virtio_gpu', 'cirrus': 'cirrus'}
 # libyuv knows one matrix, and its arithmetic is coarser than the encoder's.
 TOLERANCE = 16
+PIDFD_GETFD = 438
+DRM_IOCTL_DROP_MASTER = 0x641f
 
 
 class Monitor:
@@ -65,6 +69,17 @@ def shows_bars(image, size=SIZE):
             if max(abs(a - b) for a, b in zip(mean, true)) > TOLERANCE:
                 return False
     return True
+
+
+def drop_master(fanlight, card):
+    """Take a screen away from Fanlight, as a session's manager does, through Fanlight's own fd."""
+    pidfd = os.pidfd_open(fanlight.process.pid)
+    for link in Path(f'/proc/{fanlight.process.pid}/fd').iterdir():
+        if os.readlink(link) == str(card):
+            fd = ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, int(link.name), 0)
+            fcntl.ioctl(fd, DRM_IOCTL_DROP_MASTER)
+            os.close(fd)
+    os.close(pidfd)
 
 
 class Screens:
@@ -121,9 +136,55 @@ class Screens:
             viewer.wait_for_more()
         viewer.thread.join()
 
+    def connector(self, screen):
+        """What sysfs knows of it."""
+        connector, = Path('/sys/class/drm').glob(f'card*-{self.connectors[screen]}')
+        return connector
+
+    def card(self, screen):
+        return Path('/dev/dri', self.connector(screen).name.split('-')[0])
+
+    def plug(self, screen, status):
+        """Have the driver see nothing there (off), or what there is (detect)."""
+        connector = self.connector(screen)
+        (connector / 'status').write_text(status)
+        # The kernel says so where its driver watches; this one does not.
+        (connector.parent / self.card(screen).name / 'uevent').write_text('change')
+
+    def screen_that_is_unplugged_is_waited_for(self):
+        with self.fanlight('virtio', '--format', 'XR24') as fanlight:
+            viewer = guest.Viewer(fanlight)
+            try:
+                for _ in range(2):
+                    self.wait_until('virtio', shows_bars)
+                    seen = len(fanlight.log)
+                    self.plug('virtio', 'off')
+                    fanlight.wait_for('preview: .* is lost: it was unplugged', seen)
+                    fanlight.wait_for('preview: no screen is connected to', seen)
+                    viewer.wait_for_more()
+                    before = fanlight.state()['cameras'][0]['previewed']
+                    self.plug('virtio', 'detect')
+                    fanlight.wait_for('preview on', seen)
+                    fanlight.until(lambda state: state['previewed'] >= before + FRAMES)
+                self.wait_until('virtio', shows_bars)
+                viewer.wait_for_more()
+            finally:
+                self.plug('virtio', 'detect')
+        viewer.thread.join()
+
+    def screen_that_is_taken_away_is_taken_back(self):
+        with self.fanlight('virtio', '--format', 'XR24') as fanlight:
+            viewer = guest.Viewer(fanlight)
+            before = fanlight.until(lambda state: state['previewed'] >= FRAMES)
+            drop_master(fanlight, self.card('virtio'))
+            fanlight.wait_for('preview: .* is lost: Permission denied')
+            viewer.wait_for_more()
+            fanlight.until(lambda state: state['previewed'] >= before['previewed'] + FRAMES)
+            self.wait_until('virtio', shows_bars)
+        viewer.thread.join()
+
     def screen_of_another_program_is_taken_when_it_is_free(self):
-        connector, = Path('/sys/class/drm').glob(f'card*-{self.connectors["virtio"]}')
-        card = os.open(f'/dev/dri/{connector.name.split("-")[0]}', os.O_RDWR)  # its first is master
+        card = os.open(self.card('virtio'), os.O_RDWR)  # its first is master
         try:
             with self.fanlight('virtio', '--format', 'XR24') as fanlight:
                 fanlight.wait_for('preview: .*: Permission denied; does another program')
@@ -149,11 +210,15 @@ class Screens:
 
     def preview_only_serves_nobody(self):
         with subprocess.Popen([guest.FANLIGHT, *self.options('virtio'), '--preview-only'],
-                              stdin=subprocess.DEVNULL) as fanlight:
-            self.wait_until('virtio', shows_bars)
-            listening = guest.output_of('sh', '-c', 'cat /proc/net/tcp /proc/net/tcp6')
-            fanlight.terminate()
-            assert fanlight.wait(guest.PATIENCE_S) == 0
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True) as fanlight:
+            try:
+                self.wait_until('virtio', shows_bars)
+                listening = guest.output_of('sh', '-c', 'cat /proc/net/tcp /proc/net/tcp6')
+            finally:
+                fanlight.terminate()
+                log = fanlight.communicate(timeout=guest.PATIENCE_S)[1]
+            assert fanlight.returncode == 0, log
         assert not re.search(r' 0A ', listening), listening
 
 
@@ -174,6 +239,8 @@ def main():
         screens.what_it_cannot_show_is_drawn,
         screens.missing_screen_does_not_touch_the_stream,
         screens.screen_of_another_program_is_taken_when_it_is_free,
+        screens.screen_that_is_unplugged_is_waited_for,
+        screens.screen_that_is_taken_away_is_taken_back,
         screens.camera_that_fails_comes_back_on_the_screen,
         screens.preview_only_serves_nobody))
 
