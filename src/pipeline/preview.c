@@ -43,6 +43,8 @@ ON_PREVIEW static int draw(struct pipeline *p, const struct frame *frame)
 		return err;
 	err = kms_draw(p->screen, frame, &p->stats.copied_bytes);
 	dmabuf_end(frame, false, &p->stats.dmabuf_syncs);
+	if (err == -EBADMSG)
+		return 0; /* the encoder tells of it, too; the next one may be whole */
 	if (!p->drawing && (!err || err == -ENOTSUP))
 		log_warning(p->room,
 			err == -ENOTSUP

@@ -26,9 +26,14 @@ ON_PREVIEW void canvas_destroy(struct canvas *canvas);
 
 ON_PREVIEW void canvas_clear(struct canvas *canvas);
 
+/* Where a row of a picture in the middle begins; the picture fits. */
+ON_PREVIEW uint8_t *canvas_at(
+	const struct canvas *canvas, uint32_t width, uint32_t height, uint32_t row);
+
 /*
- * Draw a frame in the middle, cut where it is too large; what is written is added to copied_bytes.
- * Returns 0, or -ENOTSUP for a format that it does not know.
+ * Draw a frame in the middle, cut where it is too large, or as a JPEG scaled down; what is written
+ * is added to copied_bytes. Returns 0, -ENOTSUP for a format that it does not know, or -EBADMSG for
+ * a broken JPEG.
  */
 ON_PREVIEW int canvas_draw(
 	struct canvas *canvas, const struct frame *frame, stat_counter *copied_bytes);

@@ -60,7 +60,8 @@ ON_PREVIEW int kms_show(struct kms *kms, const struct frame *frame);
 
 /*
  * The last resort: draw the frame on a canvas and flip to that; what is written is added to
- * copied_bytes. Returns 0, -ENOTSUP where the format is not known, or as kms_show().
+ * copied_bytes. Returns 0, -ENOTSUP where the format is not known, -EBADMSG where it is a broken JPEG,
+ * or as kms_show().
  */
 ON_PREVIEW int kms_draw(struct kms *kms, const struct frame *frame, stat_counter *copied_bytes);
 

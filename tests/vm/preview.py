@@ -22,7 +22,7 @@ SIZE = (640, 480)
 FRAMES = 20
 # name of QEMU's device: its module
 SCREENS = {'virtio': 'virtio_gpu', 'cirrus': 'cirrus'}
-# libyuv knows one matrix, and its arithmetic is coarser than the encoder's.
+# libyuv's arithmetic is coarser than the encoder's.
 TOLERANCE = 16
 PIDFD_GETFD = 438
 DRM_IOCTL_DROP_MASTER = 0x641f
