@@ -18,6 +18,7 @@ export class Controls {
   #form;
   #name; // camera
   #changed; // what its status counts
+  #formatsSay; // what the selects were made from
   #rows = new Map();
   #waiting = {}; // controls to set next
   #sending = false;
@@ -111,8 +112,10 @@ export class Controls {
         this.#render(answer);
       this.#complain(response?.ok ? '' : answer?.error ?? 'The server does not answer.',
         answer?.control);
-      if (!response?.ok)
+      if (!response?.ok) {
         this.#waiting = {};
+        this.#formatsSay = undefined; // what was chosen there is not what the camera has
+      }
     }
     this.#sending = false;
     this.#fetch(); // for what was refused, and for what came elsewhere meanwhile
@@ -159,7 +162,7 @@ export class Controls {
   #renderFormats(format, formats) {
     const box = this.#panel.querySelector('.formats');
     const [fourcc, size, fps] = box.querySelectorAll('select');
-    const says = JSON.stringify([format, formats]);
+    const says = JSON.stringify([this.#name, format, formats]);
     const fill = (select, options, chosen) => {
       select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
       select.value = chosen;
@@ -177,9 +180,9 @@ export class Controls {
     };
 
     box.hidden = !format || !formats.length;
-    if (box.hidden || box.dataset.says === says)
+    if (box.hidden || this.#formatsSay === says)
       return;
-    box.dataset.says = says;
+    this.#formatsSay = says;
     fill(fourcc, formats.map((one) => [one.fourcc, one.description || one.fourcc]), format.fourcc);
     fillSizes();
     fourcc.onchange = fillSizes;

@@ -21,11 +21,15 @@ from pathlib import Path
 CACHE = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'fanlight' / 'vm'
 INIT = Path(__file__).with_name('init')
 
-# What cameras, screens and a root over 9p can need; the whole package would be four times as big.
+# What cameras, screens, a root over 9p and callers need; the whole package would be four times as
+# big.
 WANTED = re.compile(r'\./(boot/vmlinuz-.*|lib/modules/[^/]+/(modules\..*|kernel/('
                     r'(arch|crypto|fs|lib|mm|net/9p|'
                     r'drivers/(char|dma-buf|i2c|media|usb|video|virtio))/.*|'
-                    r'drivers/gpu/drm/((display|tiny|virtio)/)?[^/]*)))')
+                    r'drivers/gpu/drm/((display|tiny|virtio)/)?[^/]*|'
+                    r'net/core/failover\.ko|drivers/net/(net_failover|virtio_net)\.ko)))')
+# A kernel that was unpacked for a version of this file that wanted something else lacks it.
+KIND = hashlib.sha256(WANTED.pattern.encode()).hexdigest()[:8]
 
 ROOT_MODULES = ('virtio_pci', '9pnet_virtio', '9p', 'overlay')
 
@@ -115,8 +119,8 @@ def make(package, directory):
 
 
 def ready():
-    """The newest kernel in the cache, or None."""
-    kernels = [path.parent for path in CACHE.glob('linux-image-*/vmlinux')]
+    """The newest kernel in the cache that has all that is wanted, or None."""
+    kernels = [path.parent for path in CACHE.glob(f'linux-image-*.{KIND}/vmlinux')]
     return max(kernels, key=lambda path: path.stat().st_mtime, default=None)
 
 
@@ -130,7 +134,7 @@ def prepare():
     directory = ready()
     if not directory:
         package = image_package()
-        directory = CACHE / package
+        directory = CACHE / f'{package}.{KIND}'
         print(f'kernel.py: unpacking {package}, which runs in the test guest, into {CACHE}',
               file=sys.stderr)
         CACHE.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Run a command in a QEMU guest with Debian's stock kernel and this machine's own root.
 
-    rig.py [--timeout SECONDS] [--device DEVICE]... [--] COMMAND...
+    rig.py [--timeout SECONDS] [--device DEVICE]... [--forward ADDRESS] [--] COMMAND...
 
 The guest sees this machine's files read-only, forgets what it changes, has no network but
 loopback, and shares one folder with us as /out. With --device it has QEMU's monitor (QMP) on
-/dev/ttyS2, where our name for that folder is $FANLIGHT_OUT. What the command prints, TAP for meson,
+/dev/ttyS2, where our name for that folder is $FANLIGHT_OUT. With --forward, which names one of our
+loopback addresses, its ports 8080 and 8081 are ports of that address; it comes no further. What the command prints, TAP for meson,
 is printed here when it has ended; its exit code is ours. A guest that hangs is killed and fails. One
 whose kernel panics says nothing about the command, and gets another chance.
 """
@@ -22,6 +23,7 @@ import kernel
 
 TREE = Path(__file__).resolve().parents[2]  # of the source, which every guest sees
 BOOT_ID = Path('/proc/sys/kernel/random/boot_id')
+FORWARDED = (8080, 8081)
 KVM_PROOF_SECONDS = 6  # a kernel without a root panics within one second under KVM
 
 
@@ -61,6 +63,13 @@ def machine(cpu):
             '-display', 'none', '-monitor', 'none', '-no-reboot']
 
 
+def network(address):
+    """A card with an end of the guest's own, on which only we can call."""
+    ports = ','.join(f'hostfwd=tcp:{address}:{port}-:{port}' for port in FORWARDED)
+    return ['-netdev', f'user,id=net,restrict=on,ipv6=off,{ports}',
+            '-device', 'virtio-net-pci,netdev=net,romfile=']
+
+
 # What systemd runs in the guest, once the basics are up.
 UNIT = """\
 [Unit]
@@ -86,7 +95,7 @@ def write_script(out, directory, command, devices):
         f'cd {shlex.quote(os.getcwd())} && exec {shlex.join(command)}\n')
 
 
-def boot(directory, out, seconds, devices, root):
+def boot(directory, out, seconds, devices, root, address):
     """Run the guest until it ends. Returns whether it did so by itself, and what it printed."""
     shares = [('host', 'path=/,readonly=on,multidevs=remap'), ('out', f'path={out}')]
     if root:
@@ -102,6 +111,8 @@ def boot(directory, out, seconds, devices, root):
                     '-mon', 'chardev=monitor,mode=control', '-serial', f'unix:{out}/monitor']
     for device in devices:
         command += ['-device', device]
+    if address:
+        command += network(address)
     for tag, options in shares:
         command += ['-fsdev', f'local,id={tag},security_model=none,{options}',
                     '-device', f'virtio-9p-pci,fsdev={tag},mount_tag={tag}']
@@ -113,14 +124,14 @@ def boot(directory, out, seconds, devices, root):
         return qemu.wait() == 0, printed
 
 
-def try_once(directory, command, seconds, devices, root):
+def try_once(directory, command, seconds, devices, root, address):
     """The command's exit code, or None where the guest's kernel has panicked; and what it printed."""
     with tempfile.TemporaryDirectory(prefix='fanlight-vm-') as name:
         out = Path(name)
         write_script(out, directory, command, devices)
         if root:
             (out / 'unit').write_text(UNIT)
-        ended, printed = boot(directory, out, seconds, devices, root)
+        ended, printed = boot(directory, out, seconds, devices, root, address)
         try:
             return int((out / 'status').read_text()), printed
         except (OSError, ValueError):
@@ -132,7 +143,7 @@ def try_once(directory, command, seconds, devices, root):
                 'died\n' if ended else f'was not done within {seconds:.0f} s\n')
 
 
-def run(command, seconds, devices=(), root=None):
+def run(command, seconds, devices=(), root=None, address=None):
     """Run a command in the guest; with a root, in that one once systemd is up. Its exit code."""
     try:
         directory = kernel.prepare()
@@ -140,10 +151,10 @@ def run(command, seconds, devices=(), root=None):
         print(f'Bail out! {why}')
         return 1
 
-    code, printed = try_once(directory, command, seconds, devices, root)
+    code, printed = try_once(directory, command, seconds, devices, root, address)
     if code is None:
         print("# the guest's kernel panicked; once more", printed, sep='\n')
-        code, printed = try_once(directory, command, seconds, devices, root)
+        code, printed = try_once(directory, command, seconds, devices, root, address)
     if code is None:
         code, printed = 1, printed + "Bail out! the guest's kernel panicked twice\n"
     print(printed, end='', flush=True)
@@ -154,9 +165,10 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument('--timeout', type=float, default=300)
     parser.add_argument('--device', action='append', default=[], help="as QEMU's -device")
+    parser.add_argument('--forward', metavar='ADDRESS')
     parser.add_argument('command', nargs='+')
     args = parser.parse_args()
-    return run(args.command, args.timeout, args.device)
+    return run(args.command, args.timeout, args.device, address=args.forward)
 
 
 if __name__ == '__main__':
