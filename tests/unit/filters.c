@@ -12,63 +12,12 @@
 #include <linux/videodev2.h>
 
 #include "base/pixels.h"
+#include "frames.h"
 #include "process/canvas.h"
 #include "process/chain.h"
 
-static const uint32_t formats[] = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_YVYU, V4L2_PIX_FMT_UYVY,
-	V4L2_PIX_FMT_VYUY, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_NV21,
-	V4L2_PIX_FMT_NV21M, V4L2_PIX_FMT_NV16, V4L2_PIX_FMT_NV61, V4L2_PIX_FMT_YUV420,
-	V4L2_PIX_FMT_YUV420M, V4L2_PIX_FMT_YVU420, V4L2_PIX_FMT_YUV422P, V4L2_PIX_FMT_GREY,
-	V4L2_PIX_FMT_Y10, V4L2_PIX_FMT_Y12, V4L2_PIX_FMT_Y16, V4L2_PIX_FMT_RGB24,
-	V4L2_PIX_FMT_BGR24, V4L2_PIX_FMT_XBGR32, V4L2_PIX_FMT_XRGB32, V4L2_PIX_FMT_ABGR32};
-#define N_FORMATS (sizeof formats / sizeof formats[0])
-
-static const struct size {
-	uint32_t width, height;
-} sizes[] = {{1, 1}, {3, 2}, {17, 9}, {64, 48}, {101, 67}};
+static const struct size sizes[] = {{1, 1}, {3, 2}, {17, 9}, {64, 48}, {101, 67}};
 #define N_SIZES (sizeof sizes / sizeof sizes[0])
-
-/* ---- frames ---- */
-
-static void add_plane(struct frame *frame, size_t row_bytes, size_t rows)
-{
-	uint8_t *data = malloc(row_bytes * rows);
-
-	assert_non_null(data);
-	/* Nothing is as dark as black, or as a mean of much else. */
-	for (size_t i = 0; i < row_bytes * rows; i++)
-		data[i] = (uint8_t)(100 + 89 * i % 131);
-	frame->planes[frame->n_planes++] = (struct frame_plane){.data = data,
-		.stride_bytes = (uint32_t)row_bytes,
-		.size_bytes = (uint32_t)(row_bytes * rows),
-		.dmabuf_fd = -1};
-}
-
-static struct frame make_frame(uint32_t fourcc, struct size size)
-{
-	const struct pixel_format *format = pixel_format_find(fourcc);
-	struct frame frame = {.fourcc = fourcc,
-		.width = size.width,
-		.height = size.height,
-		.range = FRAME_LIMITED_RANGE};
-	size_t pairs = (size.width + 1) / 2;
-	size_t chroma_rows = format->chroma_420 ? (size.height + 1) / 2 : size.height;
-
-	add_plane(&frame,
-		format->layout == PIXELS_PACKED ? pairs * 4 : size.width * format->bytes_per_pixel,
-		size.height);
-	if (format->layout == PIXELS_SEMI_PLANAR)
-		add_plane(&frame, pairs * 2, chroma_rows);
-	for (int i = 0; format->layout == PIXELS_PLANAR && i < 2; i++)
-		add_plane(&frame, pairs, chroma_rows);
-	return frame;
-}
-
-static void free_frame(struct frame *frame)
-{
-	for (uint32_t i = 0; i < frame->n_planes; i++)
-		free((uint8_t *)frame->planes[i].data);
-}
 
 /* ---- chains ---- */
 
@@ -140,8 +89,9 @@ ON_ENCODE static void mask_hides_all_of_its_polygon_and_nothing_else(void **stat
 	(void)state;
 	for (size_t f = 0; f < N_FORMATS; f++)
 		for (size_t s = 0; s < N_SIZES; s++) {
-			struct frame frame = make_frame(formats[f], sizes[s]), view = frame;
-			struct frame before = make_frame(formats[f], sizes[s]);
+			struct frame frame = make_frame(formats[f], sizes[s], FRAME_LIMITED_RANGE),
+				     view = frame;
+			struct frame before = make_frame(formats[f], sizes[s], FRAME_LIMITED_RANGE);
 			uint8_t black[3];
 
 			canvas_colour(pixel_format_find(formats[f]), &frame,
@@ -176,8 +126,10 @@ ON_ENCODE static void mask_follows_the_order(void **state)
 		const char *const settings[] = {"process", "orient, mask", "rotate",
 			orders[i].rotate, "flip", orders[i].flip, "mask", "0,0 50,0 50,25 0,25",
 			NULL};
-		struct frame frame = make_frame(V4L2_PIX_FMT_YUYV, (struct size){64, 64});
-		struct frame before = make_frame(V4L2_PIX_FMT_YUYV, (struct size){64, 64});
+		struct frame frame = make_frame(
+			V4L2_PIX_FMT_YUYV, (struct size){64, 64}, FRAME_LIMITED_RANGE);
+		struct frame before = make_frame(
+			V4L2_PIX_FMT_YUYV, (struct size){64, 64}, FRAME_LIMITED_RANGE);
 		struct chain *chain = make_chain(settings);
 		struct frame view = frame;
 
@@ -198,7 +150,9 @@ ON_ENCODE static void mosaic_has_one_value_a_block(void **state)
 
 	(void)state;
 	for (size_t f = 0; f < N_FORMATS; f++) {
-		struct frame frame = make_frame(formats[f], (struct size){640, 100}), view = frame;
+		struct frame frame = make_frame(
+				     formats[f], (struct size){640, 100}, FRAME_LIMITED_RANGE),
+			     view = frame;
 		struct canvas canvas;
 
 		assert_int_equal(chain_run(chain, &view, &results), 0);
@@ -223,7 +177,7 @@ ON_ENCODE static void mosaic_has_one_value_a_block(void **state)
 ON_ENCODE static void check_orient(
 	const char *const settings[], struct size from, struct size shown, struct frame *ret_view)
 {
-	struct frame frame = make_frame(V4L2_PIX_FMT_NV12, from);
+	struct frame frame = make_frame(V4L2_PIX_FMT_NV12, from, FRAME_LIMITED_RANGE);
 	struct chain *chain = make_chain(settings);
 
 	*ret_view = frame;
@@ -260,8 +214,10 @@ ON_ENCODE static void crop_is_of_what_is_shown(void **state)
 		struct frame view;
 
 		check_orient(settings, (struct size){100, 60}, (struct size){30, 12}, &view);
-		assert_int_equal(view.planes[0].offset_bytes % 100, orders[i].left);
-		assert_int_equal(view.planes[0].offset_bytes / 100, orders[i].top);
+		assert_int_equal(
+			view.planes[0].offset_bytes % view.planes[0].stride_bytes, orders[i].left);
+		assert_int_equal(
+			view.planes[0].offset_bytes / view.planes[0].stride_bytes, orders[i].top);
 	}
 }
 
@@ -299,8 +255,11 @@ ON_ENCODE static void what_the_camera_keeps_stays_as_it_is(void **state)
 
 	(void)state;
 	for (size_t f = 0; f < N_FORMATS; f++) {
-		struct frame frame = make_frame(formats[f], (struct size){33, 17});
-		struct frame before = make_frame(formats[f], (struct size){33, 17}), view;
+		struct frame frame = make_frame(
+			formats[f], (struct size){33, 17}, FRAME_LIMITED_RANGE);
+		struct frame before = make_frame(
+				     formats[f], (struct size){33, 17}, FRAME_LIMITED_RANGE),
+			     view;
 
 		frame.kept = true;
 		view = frame;
@@ -322,7 +281,8 @@ ON_ENCODE static void what_the_camera_keeps_stays_as_it_is(void **state)
 ON_ENCODE static void frames_that_do_not_fit_are_refused(void **state)
 {
 	static const char *const settings[] = {"process", "orient", NULL};
-	struct frame frame = make_frame(V4L2_PIX_FMT_YUYV, (struct size){16, 16});
+	struct frame frame = make_frame(
+		V4L2_PIX_FMT_YUYV, (struct size){16, 16}, FRAME_LIMITED_RANGE);
 	struct chain *chain = make_chain(settings);
 
 	(void)state;
@@ -337,7 +297,8 @@ ON_ENCODE static void frames_that_do_not_fit_are_refused(void **state)
 ON_ENCODE static void times_are_counted_by_name(void **state)
 {
 	static const char *const settings[] = {"process", "mask,orient", NULL};
-	struct frame frame = make_frame(V4L2_PIX_FMT_YUYV, (struct size){16, 16});
+	struct frame frame = make_frame(
+		V4L2_PIX_FMT_YUYV, (struct size){16, 16}, FRAME_LIMITED_RANGE);
 	struct chain *chain;
 
 	(void)state;

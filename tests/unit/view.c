@@ -13,64 +13,14 @@
 #include <linux/videodev2.h>
 
 #include "encode/view.h"
+#include "frames.h"
 
 #define MOST       200 /* samples in a row or column */
 #define COMPONENTS 3   /* Y, Cb, Cr */
 
-static const uint32_t formats[] = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_YVYU, V4L2_PIX_FMT_UYVY,
-	V4L2_PIX_FMT_VYUY, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_NV21,
-	V4L2_PIX_FMT_NV21M, V4L2_PIX_FMT_NV16, V4L2_PIX_FMT_NV61, V4L2_PIX_FMT_YUV420,
-	V4L2_PIX_FMT_YUV420M, V4L2_PIX_FMT_YVU420, V4L2_PIX_FMT_YUV422P, V4L2_PIX_FMT_GREY,
-	V4L2_PIX_FMT_Y10, V4L2_PIX_FMT_Y12, V4L2_PIX_FMT_Y16, V4L2_PIX_FMT_RGB24,
-	V4L2_PIX_FMT_BGR24, V4L2_PIX_FMT_XBGR32, V4L2_PIX_FMT_XRGB32, V4L2_PIX_FMT_ABGR32};
-#define N_FORMATS (sizeof formats / sizeof formats[0])
-
-static const struct size {
-	uint32_t width, height;
-} sizes[] = {{1, 1}, {2, 3}, {17, 9}, {16, 16}, {63, 65}, {64, 34}, {129, 67}, {131, 33}};
+static const struct size sizes[] = {
+	{1, 1}, {2, 3}, {17, 9}, {16, 16}, {63, 65}, {64, 34}, {129, 67}, {131, 33}};
 #define N_SIZES (sizeof sizes / sizeof sizes[0])
-
-/* ---- frames ---- */
-
-static void add_plane(struct frame *frame, size_t row_bytes, size_t rows)
-{
-	size_t stride = row_bytes + 3; /* the next row does not begin where this one ends */
-	uint8_t *data = malloc(stride * rows);
-	uint32_t random = frame->width;
-
-	assert_non_null(data);
-	/* Slopes with noise on them, and nowhere as steep as to wrap. */
-	for (size_t i = 0; i < stride * rows; i++) {
-		random = random * 1664525 + 1013904223;
-		data[i] = (uint8_t)(i % stride / 8 + i / stride / 2 + (random >> 27));
-	}
-	frame->planes[frame->n_planes++] = (struct frame_plane){.data = data,
-		.stride_bytes = (uint32_t)stride,
-		.size_bytes = (uint32_t)(stride * rows)};
-}
-
-static struct frame make_frame(uint32_t fourcc, struct size size)
-{
-	const struct pixel_format *format = pixel_format_find(fourcc);
-	struct frame frame = {.fourcc = fourcc, .width = size.width, .height = size.height};
-	size_t pairs = (size.width + 1) / 2;
-	size_t chroma_rows = format->chroma_420 ? (size.height + 1) / 2 : size.height;
-
-	add_plane(&frame,
-		format->layout == PIXELS_PACKED ? pairs * 4 : size.width * format->bytes_per_pixel,
-		size.height);
-	if (format->layout == PIXELS_SEMI_PLANAR)
-		add_plane(&frame, pairs * 2, chroma_rows);
-	for (int i = 0; format->layout == PIXELS_PLANAR && i < 2; i++)
-		add_plane(&frame, pairs, chroma_rows);
-	return frame;
-}
-
-static void free_frame(struct frame *frame)
-{
-	for (uint32_t i = 0; i < frame->n_planes; i++)
-		free((uint8_t *)frame->planes[i].data);
-}
 
 /* ---- what is expected: planes that are turned whole ---- */
 
@@ -219,7 +169,7 @@ ON_ENCODE static void every_order_of_every_format_is_exact(void **state)
 	(void)state;
 	for (size_t f = 0; f < N_FORMATS; f++)
 		for (size_t s = 0; s < N_SIZES; s++) {
-			struct frame frame = make_frame(formats[f], sizes[s]);
+			struct frame frame = make_frame(formats[f], sizes[s], FRAME_FULL_RANGE);
 
 			for (unsigned i = 0; i < 8; i++) {
 				frame.order = order_of(i);
@@ -246,7 +196,8 @@ ON_ENCODE static void scaled_pictures_are_means_of_areas(void **state)
 	(void)state;
 	for (size_t f = 0; f < N_FORMATS; f++)
 		for (size_t s = 0; s < sizeof scales / sizeof scales[0]; s++) {
-			struct frame frame = make_frame(formats[f], scales[s].from);
+			struct frame frame = make_frame(
+				formats[f], scales[s].from, FRAME_FULL_RANGE);
 			uint32_t width = scales[s].to.width, height = scales[s].to.height;
 
 			for (unsigned i = 0; i < 8; i++) {
@@ -268,7 +219,8 @@ ON_ENCODE static void scaled_pictures_are_means_of_areas(void **state)
 /* As slices do: each is read by a view of its own, from the middle of a strip on. */
 ON_ENCODE static void rows_may_be_read_from_anywhere(void **state)
 {
-	struct frame frame = make_frame(V4L2_PIX_FMT_NV12, (struct size){131, 66});
+	struct frame frame = make_frame(
+		V4L2_PIX_FMT_NV12, (struct size){131, 66}, FRAME_FULL_RANGE);
 	static struct planes lying, expected;
 	uint8_t rows[7][2 * MOST];
 	struct rows_group group = {.y = {rows[0], rows[1]},
@@ -301,7 +253,7 @@ ON_ENCODE static void rows_may_be_read_from_anywhere(void **state)
 
 ON_ENCODE static void nothing_is_scaled_up(void **state)
 {
-	struct frame frame = make_frame(V4L2_PIX_FMT_YUYV, (struct size){64, 32});
+	struct frame frame = make_frame(V4L2_PIX_FMT_YUYV, (struct size){64, 32}, FRAME_FULL_RANGE);
 	const struct pixel_format *format = pixel_format_find(frame.fourcc);
 	struct view view = {0};
 
@@ -322,7 +274,9 @@ static void parts_of_every_format_are_those_pixels(void **state)
 	(void)state;
 	for (size_t f = 0; f < N_FORMATS; f++) {
 		const struct pixel_format *format = pixel_format_find(formats[f]);
-		struct frame frame = make_frame(formats[f], (struct size){65, 47}), cut = frame;
+		struct frame frame = make_frame(
+				     formats[f], (struct size){65, 47}, FRAME_FULL_RANGE),
+			     cut = frame;
 
 		pixels_crop(format, &cut, 14, 6, 51, 41);
 		assert_true(pixels_fit(format, &cut));
