@@ -554,6 +554,7 @@ static const struct setting settings_table[] = {
 	PROCESS("scale", "1/N|WxH"),
 	PROCESS("mask", "X,Y X,Y X,Y;..."),
 	PROCESS("mask-style", "black|mosaic"),
+	PROCESS("overlay", "PLACE TEXT;..."),
 	PROCESS("plugin-dir", "PATH"),
 	PROCESS("plugin-budget", "MS|off"),
 };
@@ -596,7 +597,7 @@ ANY_THREAD static const struct setting *find_setting(const char *name)
 __attribute__((format(printf, 3, 4))) ON_MAIN static int complain(
 	struct loader *loader, const char *name, const char *format, ...)
 {
-	char sentence[768];
+	char sentence[1024];
 	va_list args;
 
 	va_start(args, format);

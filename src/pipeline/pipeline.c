@@ -63,6 +63,8 @@ int pipeline_create(const struct camera_settings *settings, struct workers *work
 	p->lending = (struct lending){
 		.readers = {&p->frames, &p->shown}, .n_readers = *p->config->preview ? 2 : 1};
 	p->process = settings->process;
+	p->process.camera = p->config->name;
+	p->process.font = settings->font;
 	(void)snprintf(p->room, sizeof p->room, "camera %s", p->config->name);
 	p->capture_stop_fd = p->control_stop_fd = p->encode_stop_fd = p->preview_stop_fd = -1;
 	p->capture_wake_fd = p->demand.event_fd = p->demand.risen_fd = -1;

@@ -101,3 +101,21 @@ void canvas_fill(const struct canvas *canvas, const struct canvas_component *com
 			sample[1] = (uint8_t)(word >> 8);
 	}
 }
+
+void canvas_glaze(const struct canvas *canvas, const struct canvas_component *component, uint32_t x,
+	uint32_t y, uint32_t n, const struct canvas_glaze *glazes)
+{
+	uint8_t *sample = component->first + y * component->stride_bytes +
+			  x * component->step_bytes;
+	unsigned most = (256u << canvas->shift) - 1;
+
+	for (; n--; sample += component->step_bytes, glazes++) {
+		unsigned word = canvas->shift ? (unsigned)(sample[0] | sample[1] << 8) : *sample;
+
+		word = word < most ? word : most;
+		word = (word * glazes->keep + ((unsigned)glazes->add << canvas->shift) + 127) / 255;
+		*sample = (uint8_t)word;
+		if (canvas->shift)
+			sample[1] = (uint8_t)(word >> 8);
+	}
+}

@@ -27,6 +27,11 @@ struct canvas {
 	unsigned shift; /* of 8 bits in a sample of 16; those have two bytes, the lower first */
 };
 
+/* What becomes of a sample: 255ths of it are kept, and 255ths of a value of 8 bits added. */
+struct canvas_glaze {
+	uint16_t keep, add;
+};
+
 /* A frame that fits, and whose pixels may be written to. */
 ANY_THREAD void canvas_init(
 	struct canvas *canvas, const struct pixel_format *format, const struct frame *frame);
@@ -52,5 +57,9 @@ ANY_THREAD static inline uint8_t canvas_get(const struct canvas *canvas,
 /* Set n samples from this one to the right. */
 ANY_THREAD void canvas_fill(const struct canvas *canvas, const struct canvas_component *component,
 	uint32_t x, uint32_t y, uint32_t n, uint8_t value);
+
+/* Glaze n samples from this one to the right, each with its own. */
+ANY_THREAD void canvas_glaze(const struct canvas *canvas, const struct canvas_component *component,
+	uint32_t x, uint32_t y, uint32_t n, const struct canvas_glaze *glazes);
 
 #endif

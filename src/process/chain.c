@@ -55,6 +55,8 @@ ANY_THREAD static int create_filter(const struct process_config *config,
 	case FILTER_MASK:
 		*ret_filter = mask_create(&config->mask);
 		break;
+	case FILTER_OVERLAY:
+		return overlay_create(config, ret_filter, reason);
 	case FILTER_PLUGIN:
 		return plugin_create(config->texts[PROCESS_PLUGIN_DIR], step->path, step->settings,
 			!config->live, ret_filter, reason);

@@ -7,15 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process/template.h"
+
 #define SIZE_MOST      16384
 #define DIVISOR_MOST   64
 #define BUDGET_MS_MOST 1000
+
+#define LINE_PERCENT 5
 
 #define PLUGIN_PREFIX "plugin:"
 
 static const char *const filter_names[] = {
 	[FILTER_ORIENT] = "orient",
 	[FILTER_MASK] = "mask",
+	[FILTER_OVERLAY] = "overlay",
 };
 #define N_FILTERS (sizeof filter_names / sizeof *filter_names)
 
@@ -129,6 +134,9 @@ static bool parse_steps(struct process_config *config, const char *text)
 		if (config->n_steps == PROCESS_STEPS_MOST || !parse_step(text, used, &step) ||
 			has_step(config, step.name))
 			return false;
+		/* Words would be turned with the picture. */
+		if (step.kind == FILTER_ORIENT && has_step(config, filter_names[FILTER_OVERLAY]))
+			return false;
 		config->steps[config->n_steps++] = step;
 		text += length;
 		if (*text++ != ',')
@@ -219,6 +227,116 @@ static bool parse_mask_style(struct process_config *config, const char *text)
 	return config->mask.mosaic || !strcmp(text, "black");
 }
 
+/* A colour as "#rrggbb", or "#rrggbbaa" where it is not opaque. */
+static bool take_colour(const char **at, struct overlay_colour *ret_colour)
+{
+	uint8_t bytes[4] = {0, 0, 0, 255};
+	size_t digits;
+
+	if (!take(at, "#"))
+		return false;
+	digits = strspn(*at, "0123456789abcdefABCDEF");
+	if (digits != 6 && digits != 8)
+		return false;
+	for (size_t i = 0; i < digits / 2; i++, *at += 2) {
+		const char pair[] = {(*at)[0], (*at)[1], '\0'};
+
+		bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	*ret_colour = (struct overlay_colour){{bytes[0], bytes[1], bytes[2]}, bytes[3]};
+	return true;
+}
+
+static bool take_place(const char **at, struct overlay_item *item)
+{
+	static const char *const corners[] = {
+		"top-left ", "top-right ", "bottom-left ", "bottom-right "};
+
+	for (unsigned i = 0; i < 4; i++)
+		if (take(at, corners[i])) {
+			item->in_corner = true;
+			item->from_right = i & 1;
+			item->from_bottom = i & 2;
+			return true;
+		}
+	item->from_right = take(at, "-");
+	if (!take_count(at, 0, SIZE_MOST, &item->x) || !take(at, ","))
+		return false;
+	item->from_bottom = take(at, "-");
+	return take_count(at, 0, SIZE_MOST, &item->y) && take(at, " ");
+}
+
+static bool take_size(const char **at, struct overlay_item *item)
+{
+	if (!take_count(at, 1, PROCESS_LINE_MOST, &item->size))
+		return false;
+	item->size_in_percent = take(at, "%");
+	return item->size_in_percent ? item->size <= 100 : item->size >= PROCESS_LINE_LEAST;
+}
+
+/* As many of size=, colour= and box= as there are, with a space behind each. */
+static bool take_looks(const char **at, struct overlay_item *item)
+{
+	for (;;) {
+		bool right;
+
+		skip_spaces(at);
+		if (take(at, "size="))
+			right = take_size(at, item);
+		else if (take(at, "colour="))
+			right = take_colour(at, &item->ink);
+		else if (take(at, "box=none"))
+			right = true, item->box.alpha = 0;
+		else if (take(at, "box="))
+			right = take_colour(at, &item->box);
+		else
+			return true;
+		if (!right || !take(at, " "))
+			return false;
+	}
+}
+
+/* A template, up to a ; that is no field's, or the end. */
+static bool take_template(const char **at, char ret_template[PROCESS_TEXT_BYTES])
+{
+	const char *end = *at;
+	size_t length;
+
+	while (*end && *end != ';')
+		end += *end == '{' ? strcspn(end, "}") : 1;
+	length = (size_t)(end - *at);
+	while (length && (*at)[length - 1] == ' ')
+		length--;
+	memcpy(ret_template, *at, length);
+	ret_template[length] = '\0';
+	*at = end;
+	return length && template_is_right(ret_template);
+}
+
+static bool parse_overlay(struct process_config *config, const char *text)
+{
+	struct overlay_config *overlay = &config->overlay;
+
+	overlay->n_items = 0;
+	while (*text) {
+		struct overlay_item *item = &overlay->items[overlay->n_items];
+
+		if (overlay->n_items == PROCESS_OVERLAYS_MOST)
+			return false;
+		*item = (struct overlay_item){.size = LINE_PERCENT,
+			.size_in_percent = true,
+			.ink = {{255, 255, 255}, 255},
+			.box = {{0, 0, 0}, 128}};
+		if (!take_place(&text, item) || !take_looks(&text, item) ||
+			!take_template(&text, item->template))
+			return false;
+		overlay->n_items++;
+		(void)take(&text, ";"); /* or it is the end */
+		skip_spaces(&text);
+	}
+	return true;
+}
+
 static bool parse_plugin_dir(struct process_config *config, const char *text)
 {
 	(void)config; /* it is there as it stands */
@@ -240,8 +358,8 @@ static const struct {
 	enum filter_kind filter; /* whose it is, but for the first */
 } settings[] = {
 	[PROCESS_STEPS] = {"process", "",
-		"names with commas between them, each once: orient, mask, or plugin:/PATH.so and what it "
-		"is to be told",
+		"names with commas between them, each once: orient, mask, overlay (behind orient), or "
+		"plugin:/PATH.so and what it is to be told",
 		parse_steps},
 	[PROCESS_ROTATE] = {"rotate", "0", "0, 90, 180 or 270", parse_rotate, FILTER_ORIENT},
 	[PROCESS_FLIP] = {"flip", "none", "none, horizontal, vertical or both", parse_flip,
@@ -257,6 +375,11 @@ static const struct {
 		parse_mask, FILTER_MASK},
 	[PROCESS_MASK_STYLE] = {"mask-style", "black", "black or mosaic", parse_mask_style,
 		FILTER_MASK},
+	[PROCESS_OVERLAY] = {"overlay", "",
+		"PLACE LOOKS TEXT, with a ; before the next: a corner such as top-left, or X,Y; perhaps "
+		"size=24 or 5%, colour=#ffffff, box=#00000080 or none; text with %T and others of "
+		"strftime, {name}, {fps}, {sequence}, {size}, {result:NAME}",
+		parse_overlay, FILTER_OVERLAY},
 	[PROCESS_PLUGIN_DIR] = {"plugin-dir", "", "the path of a folder, from / on",
 		parse_plugin_dir, FILTER_PLUGIN},
 	[PROCESS_PLUGIN_BUDGET] = {"plugin-budget", "off",

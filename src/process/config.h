@@ -15,6 +15,9 @@
 #define PROCESS_STEPS_MOST    8
 #define PROCESS_POINTS_MOST   64
 #define PROCESS_CORNERS_LEAST 3
+#define PROCESS_OVERLAYS_MOST 8
+#define PROCESS_LINE_LEAST    4 /* pixels */
+#define PROCESS_LINE_MOST     512
 
 /* Room for the sentence that says why filters could not be made. */
 #define PROCESS_REASON_BYTES 256
@@ -27,12 +30,13 @@ enum process_setting {
 	PROCESS_SCALE,
 	PROCESS_MASK,
 	PROCESS_MASK_STYLE,
+	PROCESS_OVERLAY,
 	PROCESS_PLUGIN_DIR,
 	PROCESS_PLUGIN_BUDGET,
 	PROCESS_SETTINGS,
 };
 
-enum filter_kind { FILTER_ORIENT, FILTER_MASK, FILTER_PLUGIN };
+enum filter_kind { FILTER_ORIENT, FILTER_MASK, FILTER_OVERLAY, FILTER_PLUGIN };
 
 struct process_step {
 	enum filter_kind kind;
@@ -61,14 +65,36 @@ struct mask_config {
 	bool mosaic;
 };
 
+/* Red, green, blue, and how opaque. */
+struct overlay_colour {
+	uint8_t rgb[3], alpha;
+};
+
+struct overlay_item {
+	bool in_corner, from_right, from_bottom;
+	uint32_t x, y; /* pixels from there, unless in a corner */
+	uint32_t size; /* of a line, in pixels, or in percent of the picture's height */
+	bool size_in_percent;
+	struct overlay_colour ink, box;
+	char template[PROCESS_TEXT_BYTES];
+};
+
+struct overlay_config {
+	struct overlay_item items[PROCESS_OVERLAYS_MOST];
+	unsigned n_items;
+};
+
 struct process_config {
 	char texts[PROCESS_SETTINGS][PROCESS_TEXT_BYTES];
 	struct process_step steps[PROCESS_STEPS_MOST];
 	unsigned n_steps;
 	struct orient_config orient;
 	struct mask_config mask;
+	struct overlay_config overlay;
 	unsigned plugin_budget_ms; /* 0 for none */
 	bool live; /* it runs, and may be confined: what is loaded was tried before */
+	/* The camera's name and a font's file, for overlays: of whoever makes chains, who keeps them. */
+	const char *camera, *font;
 };
 
 /* What a setting is called, and what completes "use ...". */

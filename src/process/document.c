@@ -42,7 +42,7 @@ ANY_THREAD static int change(
 	struct process_config *config, const char *name, const json_t *value, char **ret_json)
 {
 	enum process_setting setting = process_find_setting(name);
-	char sentence[256];
+	char sentence[512];
 
 	if (setting == PROCESS_SETTINGS)
 		return refuse("there is no such setting of filters", name, ret_json);

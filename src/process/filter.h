@@ -27,4 +27,8 @@ struct filter {
 ANY_THREAD struct filter *orient_create(const struct orient_config *config);
 ANY_THREAD struct filter *mask_create(const struct mask_config *config);
 
+/* Needs a font. Returns 0 or a negative errno with a sentence in reason. */
+ANY_THREAD int overlay_create(const struct process_config *config, struct filter **ret_filter,
+	char reason[PROCESS_REASON_BYTES]);
+
 #endif

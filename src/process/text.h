@@ -21,13 +21,20 @@ struct text_plane {
 };
 
 /*
- * Open a font file, to draw glyphs of so many pixels from one line to the next.
+ * Open a font file, to draw glyphs of so many pixels from one line to the next. Glyphs are kept for
+ * the next time.
  * Returns 0, -ENOENT (no such file), -EINVAL (no font that can be scaled) or -ENOMEM.
  */
-ON_ENCODE int text_create(const char *font_path, uint32_t line_px, struct text **ret_text);
+ANY_THREAD int text_create(const char *font_path, uint32_t line_px, struct text **ret_text);
 
 /* NULL is ignored. */
-ON_ENCODE void text_destroy(struct text *text);
+ANY_THREAD void text_destroy(struct text *text);
+
+/* Draw so many pixels from one line to the next from now on. Returns 0, -EINVAL or -ENOMEM. */
+ANY_THREAD int text_resize(struct text *text, uint32_t line_px);
+
+/* How many pixels wide the first n_bytes of a string are. */
+ON_ENCODE uint32_t text_width(struct text *text, const char *string, size_t n_bytes);
 
 /*
  * How many bytes of a string fit on a line of width_px: up to the last space that does, if there is

@@ -39,6 +39,8 @@ ON_ENCODE int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *json, *json_again;
 
 	process_config_init(&config);
+	config.camera = "front";
+	config.font = FONT;
 	if (!document_patch(&config, (const char *)data, size, &json)) {
 		run(&config);
 		/* What it answers is what it takes. */

@@ -14,7 +14,7 @@ import tap
 from server import classic_parts, eventually, JSON, Record, records
 
 OFF = {"process": "", "rotate": "0", "flip": "none", "crop": "none", "scale": "none", "mask": "",
-       "mask-style": "black"}
+       "mask-style": "black", "overlay": ""}
 FIXED = {"plugin-dir": "", "plugin-budget": "off"}
 EXAMPLES = pathlib.Path(server.FANLIGHT).resolve().parent.parent / "deploy/filters"
 
@@ -81,8 +81,8 @@ class Live(server.Case):
     def test_mask_is_in_every_output(self):
         outputs = self.outputs()
         # The upper right quarter; a new size tells that the mask is there, too.
-        self.change({"process": "mask, orient", "mask": "50,0 100,0 100,50 50,50",
-                     "crop": "318x190+0+0"})
+        self.change({"process": "mask, orient, overlay", "mask": "50,0 100,0 100,50 50,50",
+                     "crop": "318x190+0+0", "overlay": "bottom-right {name} %T"})
         for pictures in outputs:
             image = self.next_of(pictures, (318, 190)).convert("L")
             self.assertLess(image.crop((176, 0, 318, 80)).getextrema()[1], 8)
@@ -97,6 +97,28 @@ class Live(server.Case):
         for _ in range(10):  # all of the pattern's buffers have had their turn
             image = self.next_of(pictures, (320, 192)).convert("L")
             self.assertGreater(image.crop((0, 100, 30, 110)).getextrema()[0], 150)
+
+    def test_overlay_is_upright_in_every_output(self):
+        outputs = self.outputs()
+        # A new size tells that the overlay is there, too.
+        for n, rotate in enumerate(("0", "90", "180", "270")):
+            self.change({"process": "orient, overlay", "rotate": rotate, "scale": f"1/{n + 2}",
+                         "overlay": "0,0 size=20 colour=#ff0000 box=#ff0000 {name}"})
+            size = (320 // (n + 2), 192 // (n + 2))
+            for pictures in outputs:
+                image = self.next_of(pictures, size if n % 2 == 0 else size[::-1])
+                for band, allowed in zip(image.crop((4, 4, 32, 16)).split(),
+                                         (range(200, 256), range(60), range(60))):
+                    for value in band.getextrema():
+                        self.assertIn(value, allowed)
+
+    def test_overlay_goes_when_it_is_asked_to(self):
+        pictures = self.outputs()[0]
+        self.change({"process": "orient, overlay", "crop": "300x180+0+0",
+                     "overlay": "0,0 size=100% box=#000000 colour=#000000 long enough for all"})
+        self.assertLess(self.next_of(pictures, (300, 180)).convert("L").getextrema()[1], 8)
+        self.change({"process": ""})
+        self.assertGreater(self.next_of(pictures, (320, 192)).convert("L").getextrema()[1], 150)
 
     def test_times_are_shown(self):
         self.change({"process": "orient, mask", "mask": "0,0 9,0 9,9"})
@@ -119,6 +141,8 @@ class Live(server.Case):
                 ({"rotate": "45"}, "rotate", "this is not allowed; use 0, 90, 180 or 270"),
                 ({"flip": "both", "scale": "2"}, "scale", "use 1/2, 1/4 or another part"),
                 ({"process": "orient, nonsense"}, "process", "orient, mask"),
+                ({"process": "overlay, orient"}, "process", "overlay (behind orient)"),
+                ({"overlay": "top-left {fsp}"}, "overlay", "{size}, {result:NAME}"),
                 ({"rotate": 90}, "rotate", "the value is to be a string"),
                 ({"plugin-dir": "/"}, "plugin-dir", "only the settings file may change this"),
                 ({"size": "1x1"}, "size", "there is no such setting of filters"),
@@ -139,7 +163,8 @@ class Live(server.Case):
 
         def change():
             for n in range(60):
-                self.change({"process": ["orient, mask", "mask", ""][n % 3],
+                self.change({"process": ["orient, mask, overlay", "mask, overlay", ""][n % 3],
+                             "overlay": f"top-left {{sequence}} {n}; -5,-5 size={20 + n} %T",
                              "rotate": ["90", "270"][n % 2], "mask": "10,10 90,10 50,90",
                              "mask-style": ["black", "mosaic"][n % 2]})
             done.set()
@@ -220,6 +245,17 @@ class Plugins(server.Case):
         self.assertEqual([one["name"] for one in self.fanlight.camera()["filters"]][:2],
                          ["plugin:border", "plugin:brightness"])
 
+    def test_overlay_shows_what_a_plugin_has_found(self):
+        before = json.loads(self.fanlight.get("/process")[2])["process"]
+        for result, seen in ("brightness", True), ("nothing", False):
+            overlay = f"100,50 size=40 colour=#ff0000 box=#ff0000 {{result:{result}}}"
+            status, answer = patch(self.fanlight, {"process": f"{before}, overlay",
+                                                   "overlay": overlay})
+            self.assertEqual(status, 200, answer)
+            red, green, blue = opened(snapshot(self.fanlight)).getpixel((110, 70))
+            self.assertEqual(red > 200 and green < 60 and blue < 60, seen)
+        self.assertEqual(patch(self.fanlight, {"process": before, "overlay": ""})[0], 200)
+
     def test_plugin_that_is_not_taken_changes_nothing(self):
         before = json.loads(self.fanlight.get("/process")[2])
         for name in "none", "other":
@@ -241,6 +277,21 @@ class Plugins(server.Case):
                               f"plugin:{EXAMPLES}/border.so"], capture_output=True, text=True)
         self.assertEqual(run.returncode, 1)
         self.assertIn("border.so is not in plugin-dir, which is", run.stderr)
+
+
+class Fontless(server.Case):
+    OPTIONS = ("--size", "320x192", "--font", "/nowhere.ttf")
+
+    def test_overlay_needs_a_font(self):
+        sentence = "overlay has no font: /nowhere.ttf: No such file or directory; name another"
+        status, answer = patch(self.fanlight, {"process": "overlay", "overlay": "top-left x"})
+        self.assertEqual((status, answer["setting"]), (409, "process"))
+        self.assertIn(sentence, answer["error"])
+        run = subprocess.run([server.FANLIGHT, "--config", "/dev/null", "--source", "pattern",
+                              "--font", "/nowhere.ttf", "--process", "overlay",
+                              "--overlay", "top-left x"], capture_output=True, text=True)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(sentence, run.stderr)
 
 
 class Previewed(server.Case):
