@@ -22,6 +22,7 @@
 
 #include "camera/formats.h"
 #include "camera/memory.h"
+#include "exchange/controls.h"
 
 #define DEFAULT_PATH    "/etc/fanlight/fanlight.conf"
 #define LINE_MAX_BYTES  4096
@@ -39,7 +40,7 @@ struct setting {
 	const char *argument, *help; /* for --help, which leaves out what has NULL here */
 	const char *allowed;         /* completes "use ..." */
 	const char *const *words;    /* of a choice, in the order of its enum */
-	unsigned most;               /* of a count, which is at least 1 */
+	unsigned least, most;        /* of a count, which is at least 1 */
 };
 
 /* Where a value comes from: the command line and a default have no path. */
@@ -163,7 +164,8 @@ static int parse_count(const struct setting *setting, void *field, const char *v
 	const char *end;
 	unsigned count;
 
-	if (parse_digits(value, setting->most, &count, &end) < 0 || *end || !count)
+	if (parse_digits(value, setting->most, &count, &end) < 0 || *end || !count ||
+		count < setting->least)
 		return -EINVAL;
 	*(unsigned *)field = count;
 	return 0;
@@ -497,6 +499,16 @@ static const struct setting settings_table[] = {
 	{"max-requests-per-second", SERVER(server.limits.requests_per_second),
 		parse_count, print_count,
 		"N", NULL, "a whole number from 1 to 10000", .most = 10000},
+	{"max-handshakes-per-second", SERVER(server.limits.handshakes_per_second),
+		parse_count, print_count,
+		"N", NULL, "a whole number from 1 to 10000", .most = 10000},
+	{"max-url-bytes", SERVER(server.limits.url_bytes), parse_count, print_count,
+		"N", NULL, "a whole number from 256 to 8192", .least = 256, .most = 8192},
+	{"max-header-bytes", SERVER(server.limits.header_bytes), parse_count, print_count,
+		"N", NULL, "a whole number from 1024 to 32768", .least = 1024, .most = 32768},
+	{"max-body-bytes", SERVER(server.limits.body_bytes), parse_count, print_count,
+		"N", NULL, "a whole number from 256 to 16384", .least = 256,
+		.most = CONTROL_REQUEST_BYTES},
 	{"accounts", SERVER(server.accounts), parse_text, print_text,
 		"PATH", "who may watch; see fanlight passwd", NULL},
 	{"cleartext-logins", SERVER(server.cleartext_logins), parse_word, print_word,
@@ -995,6 +1007,10 @@ ON_MAIN static int apply_defaults(struct loader *loader)
 		{"max-streams", "128"},
 		{"max-streams-per-connection", "32"},
 		{"max-requests-per-second", "250"},
+		{"max-handshakes-per-second", "20"},
+		{"max-url-bytes", "2048"},
+		{"max-header-bytes", "16384"},
+		{"max-body-bytes", "4096"},
 		{"cleartext-logins", "loopback"},
 		{"sandbox", "yes"},
 		{"log-level", "info"},

@@ -22,6 +22,12 @@
 /* A client may use up so many seconds' worth of its rate at once: a page begins with a burst. */
 #define BURST_S 2
 
+/* A household that comes back at once, as after a restart, brings a hundred connections. */
+#define HANDSHAKE_BURST_S 10
+
+/* Addresses without a connection whose handshakes are not forgotten yet. */
+#define RESTING_MOST 1024
+
 /* Frames that are cheap, against one that counts. */
 #define CHEAP_FRAMES 100
 
@@ -43,6 +49,8 @@ struct caller {
 	uint8_t address
 		[CONNECTION_ADDRESS_BYTES]; /* as IPv6 writes it; of IPv6 itself the first half */
 	size_t n_connections;
+	uint64_t handshakes_used_ns; /* the time up to which its rate of them is used up */
+	h2o_linklist_t link;         /* in connections->resting while it has no connection */
 };
 
 struct connection {
@@ -87,6 +95,13 @@ static const struct {
 		"was refused a stream: its connection has max-streams-per-connection"},
 	[LIMIT_RATE] = {"requests-per-second",
 		"was refused: it asked for more than max-requests-per-second"},
+	[LIMIT_HANDSHAKES] = {"handshakes-per-second",
+		"was refused: it began more TLS handshakes than max-handshakes-per-second"},
+	[LIMIT_URL] = {"url-bytes", "was refused: it asked for more than max-url-bytes"},
+	[LIMIT_HEADERS] = {"header-bytes",
+		"was refused: it sent more than max-header-bytes or 100 headers"},
+	[LIMIT_BODY] = {"body-bytes", "was refused: it sent more than max-body-bytes"},
+	[LIMIT_MALFORMED] = {"malformed", "was refused: what it sent is no request"},
 	[LIMIT_MEMORY] = {"memory", "was cut off: its open requests take too much memory"},
 	[LIMIT_REQUEST_TIME] = {"request-timeout",
 		"was cut off: it sent no whole request within request-timeout"},
@@ -103,6 +118,7 @@ void connections_begin(struct connections *connections)
 {
 	h2o_linklist_init_anchor(&connections->all);
 	h2o_linklist_init_anchor(&connections->answers);
+	h2o_linklist_init_anchor(&connections->resting);
 }
 
 bool connections_are_gone(const struct connections *connections)
@@ -229,17 +245,61 @@ ON_SERVER static struct caller *find_caller(
 	return caller;
 }
 
-ON_SERVER static void forget_if_gone(struct connections *connections, struct caller *caller)
+ON_SERVER static void stop_resting(struct connections *connections, struct caller *caller)
 {
-	if (caller->n_connections)
+	if (!h2o_linklist_is_linked(&caller->link))
 		return;
+	h2o_linklist_unlink(&caller->link);
+	connections->n_resting--;
+}
+
+ON_SERVER static void forget(struct connections *connections, struct caller *caller)
+{
+	stop_resting(connections, caller);
 	(void)tdelete(caller, &connections->callers, compare_callers);
 	free(caller);
 }
 
+/* One that has no connection is kept as long as its handshakes count. */
+ON_SERVER static void forget_if_gone(
+	struct connections *connections, struct caller *caller, uint64_t now_ns)
+{
+	bool rests = h2o_linklist_is_linked(&caller->link);
+
+	if (caller->n_connections)
+		return;
+	if (caller->handshakes_used_ns <= now_ns ||
+		(!rests && connections->n_resting >= RESTING_MOST)) {
+		forget(connections, caller);
+	} else if (!rests) {
+		h2o_linklist_insert(&connections->resting, &caller->link);
+		connections->n_resting++;
+	}
+}
+
+void connections_end(struct connections *connections)
+{
+	while (!h2o_linklist_is_empty(&connections->resting))
+		forget(connections,
+			H2O_STRUCT_FROM_MEMBER(struct caller, link, connections->resting.next));
+}
+
+/* Use up a share of a rate, of which burst_s seconds' worth may be used at once; whether it is there. */
+ON_SERVER static bool use(uint64_t *used_ns, uint64_t share_ns, unsigned burst_s)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (*used_ns < now_ns)
+		*used_ns = now_ns;
+	if (*used_ns + share_ns > now_ns + burst_s * NS_PER_S)
+		return false;
+	*used_ns += share_ns;
+	return true;
+}
+
 /* The limit that one more connection would go beyond, or LIMITS. */
-ON_SERVER static enum limit find_limit(
-	const struct connections *connections, h2o_socket_t *socket, const struct caller *caller)
+ON_SERVER static enum limit find_limit(const struct connections *connections, h2o_socket_t *socket,
+	struct caller *caller, bool shakes_hands)
 {
 	if (is_in_reserve(h2o_socket_get_fd(socket)))
 		return LIMIT_FILES;
@@ -247,6 +307,10 @@ ON_SERVER static enum limit find_limit(
 		return LIMIT_CONNECTIONS;
 	if (caller->n_connections >= connections->limits.connections_per_address)
 		return LIMIT_CONNECTIONS_PER_ADDRESS;
+	if (shakes_hands &&
+		!use(&caller->handshakes_used_ns,
+			NS_PER_S / connections->limits.handshakes_per_second, HANDSHAKE_BURST_S))
+		return LIMIT_HANDSHAKES;
 	return LIMITS;
 }
 
@@ -259,12 +323,12 @@ ON_SERVER static void on_closed(void *data)
 		connections->reading = NULL;
 	connections->n_connections--;
 	connection->caller->n_connections--;
-	forget_if_gone(connections, connection->caller);
+	forget_if_gone(connections, connection->caller, clock_now_ns());
 	h2o_linklist_unlink(&connection->link);
 	free(connection);
 }
 
-bool connections_add(struct connections *connections, h2o_socket_t *socket)
+bool connections_add(struct connections *connections, h2o_socket_t *socket, bool shakes_hands)
 {
 	struct connection *connection;
 	struct caller *caller;
@@ -273,10 +337,10 @@ bool connections_add(struct connections *connections, h2o_socket_t *socket)
 
 	read_address(socket, address);
 	caller = find_caller(connections, address);
-	limit = find_limit(connections, socket, caller);
+	limit = find_limit(connections, socket, caller, shakes_hands);
 	if (limit != LIMITS) {
 		note(connections, limit, socket);
-		forget_if_gone(connections, caller);
+		forget_if_gone(connections, caller, clock_now_ns());
 		h2o_socket_close(socket);
 		return false;
 	}
@@ -290,6 +354,7 @@ bool connections_add(struct connections *connections, h2o_socket_t *socket)
 	};
 	connections->n_connections++;
 	caller->n_connections++;
+	stop_resting(connections, caller);
 	h2o_linklist_insert(&connections->all, &connection->link);
 	socket->on_close.cb = on_closed;
 	socket->on_close.data = connection;
@@ -338,33 +403,47 @@ ON_SERVER static uint64_t rate_share_ns(const struct connection *connection)
 
 ON_SERVER static bool take_rate(struct connection *connection, unsigned divisor)
 {
-	struct connections *connections = connection->connections;
-	uint64_t now_ns = clock_now_ns(), share_ns = rate_share_ns(connection) / divisor;
+	if (use(&connection->rate_used_ns, rate_share_ns(connection) / divisor, BURST_S))
+		return true;
+	note(connection->connections, LIMIT_RATE, connection->socket);
+	return false;
+}
 
-	if (connection->rate_used_ns < now_ns)
-		connection->rate_used_ns = now_ns;
-	if (connection->rate_used_ns + share_ns > now_ns + BURST_S * NS_PER_S) {
-		note(connections, LIMIT_RATE, connection->socket);
-		return false;
-	}
-	connection->rate_used_ns += share_ns;
-	return true;
+/* libh2o tells not whose bytes they are, but they stand in the socket's buffer. NULL for nobody's. */
+ON_SERVER static struct connection *find_sender(
+	const struct connections *connections, const uint8_t *bytes)
+{
+	for (h2o_linklist_t *link = connections->all.next; link != &connections->all;
+		link = link->next)
+		if ((uint8_t *)of_link(link)->socket->input->bytes == bytes)
+			return of_link(link);
+	return NULL;
+}
+
+void connections_note_sender(
+	struct connections *connections, const uint8_t *bytes, enum limit limit)
+{
+	struct connection *sender = find_sender(connections, bytes);
+
+	if (sender)
+		note(connections, limit, sender->socket);
+}
+
+void connections_note_reading(struct connections *connections, enum limit limit)
+{
+	if (connections->reading)
+		note(connections, limit, connections->reading->socket);
 }
 
 bool connections_take_frame(struct connections *connections, const uint8_t *bytes, bool is_cheap)
 {
 	struct connection *connection = connections->reading;
 
-	/* libh2o tells not whose frame it is, but they stand in the socket's buffer. */
 	if (!connection || (uint8_t *)connection->socket->input->bytes != bytes) {
-		h2o_linklist_t *link = connections->all.next;
-
-		while (link != &connections->all &&
-			(uint8_t *)of_link(link)->socket->input->bytes != bytes)
-			link = link->next;
-		if (link == &connections->all)
+		connection = find_sender(connections, bytes);
+		if (!connection)
 			return true;
-		connection = connections->reading = of_link(link);
+		connections->reading = connection;
 	}
 	return take_rate(connection, is_cheap ? CHEAP_FRAMES : 1);
 }
@@ -477,8 +556,13 @@ ON_SERVER static void check(struct connection *connection, uint64_t now_ns)
 
 void connections_tick(struct connections *connections, uint64_t now_ns)
 {
-	h2o_linklist_t *link;
+	h2o_linklist_t *link, *next;
 
+	for (link = connections->resting.next; link != &connections->resting; link = next) {
+		next = link->next;
+		forget_if_gone(
+			connections, H2O_STRUCT_FROM_MEMBER(struct caller, link, link), now_ns);
+	}
 	for (link = connections->all.next; link != &connections->all; link = link->next)
 		check(of_link(link), now_ns);
 	for (link = connections->answers.next; link != &connections->answers; link = link->next) {

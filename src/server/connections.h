@@ -33,8 +33,13 @@ enum limit {
 	LIMIT_CONNECTIONS_PER_ADDRESS,
 	LIMIT_STREAMS,
 	LIMIT_STREAMS_PER_CONNECTION,
-	LIMIT_RATE,   /* of requests and of frames that make work */
-	LIMIT_MEMORY, /* of open requests */
+	LIMIT_RATE,       /* of requests and of frames that make work */
+	LIMIT_HANDSHAKES, /* that begin */
+	LIMIT_URL,
+	LIMIT_HEADERS,
+	LIMIT_BODY,
+	LIMIT_MALFORMED, /* what is no request */
+	LIMIT_MEMORY,    /* of open requests */
 	LIMIT_REQUEST_TIME,
 	LIMIT_STALL,
 	LIMIT_LOGINS, /* that may be wrong */
@@ -46,6 +51,8 @@ struct connections {
 	h2o_linklist_t all;     /* struct connection */
 	h2o_linklist_t answers; /* struct answer: responses that are being sent */
 	void *callers;          /* of tsearch(): struct caller, the addresses that there are */
+	h2o_linklist_t resting; /* those of them that have no connection */
+	size_t n_resting;
 	struct server_limits limits;
 	size_t n_connections, n_streams, n_requests;
 	struct connection *reading; /* the last that a frame came from, or NULL */
@@ -64,12 +71,16 @@ ON_MAIN void connections_allow_files(const struct server_limits *limits);
 
 ON_SERVER void connections_begin(struct connections *connections);
 
+/* Forget all addresses; there are no connections any more. */
+ON_SERVER void connections_end(struct connections *connections);
+
 /*
  * Keep an eye on a socket that was just accepted, until it is closed. Returns false if it is one
- * too many, in all, of its address (of IPv6 the first half counts) or for the file descriptors; it
- * is closed then.
+ * too many, in all, of its address (of IPv6 the first half counts) or for the file descriptors, or
+ * begins with a TLS handshake and its address has had too many of late; it is closed then.
  */
-ON_SERVER bool connections_add(struct connections *connections, h2o_socket_t *socket);
+ON_SERVER bool connections_add(
+	struct connections *connections, h2o_socket_t *socket, bool shakes_hands);
 
 ON_SERVER bool connections_are_gone(const struct connections *connections);
 
@@ -121,6 +132,13 @@ ON_SERVER bool connections_is_encrypted(h2o_req_t *req);
 
 /* Count that a request reached a limit and, now and then, log whose it was. */
 ON_SERVER void connections_note(h2o_req_t *req, enum limit limit);
+
+/* The same for bytes that stand at the beginning of their sender's socket's buffer. */
+ON_SERVER void connections_note_sender(
+	struct connections *connections, const uint8_t *bytes, enum limit limit);
+
+/* And for who sent the HTTP/2 frame that is at work. */
+ON_SERVER void connections_note_reading(struct connections *connections, enum limit limit);
 
 /* What the limit is called in metrics ("connections-per-address"). */
 ANY_THREAD const char *connections_limit_name(enum limit limit);

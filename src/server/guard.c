@@ -15,15 +15,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "server/connections.h"
 #include "server/libh2o.h"
 
 #if LIBH2O_IS_GUARDED
 
 #define MAX_HEADERS 100
-
-/* Of HTTP/1, where upstream takes 417 KB; browsers send 2 KB. */
-#define MAX_HEADER_BYTES 16384
 
 /* The wall clock was set if it has moved by so much more or less than time has passed. */
 #define CLOCK_STEP_MS 1000
@@ -49,6 +45,10 @@ ON_SERVER ssize_t h2o_http2_decode_frame(struct libh2o_frame *frame, const uint8
 ON_SERVER int phr_parse_request(const char *bytes, size_t n, const char **method,
 	size_t *method_bytes, const char **path, size_t *path_bytes, int *minor_version,
 	struct libh2o_field *headers, size_t *n_headers, size_t n_before);
+ON_SERVER void h2o_send_error_generic(
+	h2o_req_t *req, int status, const char *reason, const char *body, int flags);
+ON_SERVER void h2o_http2__encode_rst_stream_frame(
+	h2o_buffer_t **buffer, uint32_t stream_id, int error);
 ON_SERVER void h2o_timeout_link(
 	h2o_loop_t *loop, h2o_timeout_t *timeout, h2o_timeout_entry_t *entry);
 ON_SERVER void h2o_timeout_run(h2o_loop_t *loop, h2o_timeout_t *timeout, uint64_t now_ms);
@@ -63,12 +63,17 @@ static struct {
 	__typeof__(h2o_http2_decode_priority_payload) *decode_priority;
 	__typeof__(h2o_http2_decode_frame) *decode_frame;
 	__typeof__(phr_parse_request) *parse_request;
+	__typeof__(h2o_send_error_generic) *send_error;
+	__typeof__(h2o_http2__encode_rst_stream_frame) *encode_reset;
 	__typeof__(h2o_timeout_link) *timeout_link;
 	__typeof__(h2o_timeout_run) *timeout_run;
 } original;
 
 /* The server's, for libh2o does not say on whose behalf it calls. */
 static struct connections *guarded;
+
+/* The type of the frame of HTTP/2 that is at work; of the server thread. */
+static uint8_t frame_type;
 
 /* ---- windows of finished streams: upstream 00977f672 ---- */
 
@@ -113,7 +118,9 @@ int h2o_hpack_parse_headers(h2o_req_t *req, void *table, const uint8_t *bytes, s
 	int err = original.parse_headers(
 		req, table, bytes, n, pseudo_headers, content_length, digests, ret_reason);
 
-	if (req->headers.size <= MAX_HEADERS && connections_take_headers(req, n))
+	if (req->headers.size > MAX_HEADERS)
+		connections_note(req, LIMIT_HEADERS);
+	else if (connections_take_headers(req, n))
 		return err;
 	*ret_reason = "too many headers";
 	return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
@@ -136,19 +143,80 @@ ON_SERVER static bool is_ambiguous(const struct libh2o_field *fields, size_t n)
 	return lengths > 1;
 }
 
+/*
+ * What is too large becomes another request, of which only this path tells, so that it can be
+ * answered as all are; libh2o would take 417 KB, and say no more than that it is bad.
+ */
+static const char path_of_long_url[] = "/", path_of_large_headers[] = "/";
+
+enum limit guard_find_limit(const h2o_req_t *req)
+{
+	if (req->input.path.base == path_of_long_url)
+		return LIMIT_URL;
+	return req->input.path.base == path_of_large_headers ? LIMIT_HEADERS : LIMITS;
+}
+
+/* How a request of HTTP/2 by prior knowledge begins, which is no bad one of HTTP/1. */
+ON_SERVER static bool is_preface(const char *bytes, size_t n)
+{
+	static const char preface[] = "PRI * HTTP/2";
+
+	return n >= sizeof preface - 1 && !memcmp(bytes, preface, sizeof preface - 1);
+}
+
 /* The same in HTTP/1: 0 bytes would be no request, -2 an incomplete one, -1 is a bad one. */
 int phr_parse_request(const char *bytes, size_t n, const char **method, size_t *method_bytes,
 	const char **path, size_t *path_bytes, int *minor_version, struct libh2o_field *headers,
 	size_t *n_headers, size_t n_before)
 {
+	const struct server_limits *limits = &guarded->limits;
+	size_t most_bytes = limits->url_bytes + limits->header_bytes, most_headers = *n_headers;
 	int taken = original.parse_request(bytes, n, method, method_bytes, path, path_bytes,
 		minor_version, headers, n_headers, n_before);
+	size_t read_bytes = taken > 0 ? (size_t)taken : n;
 
+	if ((taken != -1 && read_bytes > most_bytes) ||
+		(taken == -1 && *n_headers == most_headers)) {
+		const char *line_end = memchr(bytes, '\n', n);
+		bool is_long = !line_end || (size_t)(line_end - bytes) > limits->url_bytes;
+
+		*method = "GET";
+		*method_bytes = strlen(*method);
+		*path = is_long ? path_of_long_url : path_of_large_headers;
+		*path_bytes = strlen(*path);
+		*minor_version = 0; /* its connection is not used again */
+		*n_headers = 0;
+		return (int)n;
+	}
 	if (taken > 0 && is_ambiguous(headers, *n_headers))
-		return -1;
-	if (taken > MAX_HEADER_BYTES || (taken == -2 && n > MAX_HEADER_BYTES))
-		return -1;
+		taken = -1;
+	if (taken == -1 && !is_preface(bytes, n))
+		connections_note_sender(guarded, (const uint8_t *)bytes, LIMIT_MALFORMED);
 	return taken;
+}
+
+/* What libh2o itself refuses: bodies that are too long, or not as they should be. */
+void h2o_send_error_generic(
+	h2o_req_t *req, int status, const char *reason, const char *body, int flags)
+{
+	bool is_long = status == 413;
+
+	connections_note(req, is_long ? LIMIT_BODY : LIMIT_MALFORMED);
+	original.send_error(req, status, reason, is_long ? "The body is too long.\n" : body, flags);
+}
+
+/*
+ * A body that grows too long in HTTP/2 has its stream refused, which to clients means that nothing
+ * was done with it, and that they may send it again.
+ */
+void h2o_http2__encode_rst_stream_frame(h2o_buffer_t **buffer, uint32_t stream_id, int error)
+{
+	if (guarded && error == -H2O_HTTP2_ERROR_REFUSED_STREAM &&
+		frame_type == LIBH2O_FRAME_DATA) {
+		connections_note_reading(guarded, LIMIT_BODY);
+		error = -H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
+	}
+	original.encode_reset(buffer, stream_id, error);
 }
 
 /*
@@ -166,6 +234,7 @@ int h2o_http2_decode_headers_payload(
 	headers->priority = h2o_http2_default_priority;
 	if (err || frame->flags & LIBH2O_FRAME_FLAG_END_HEADERS)
 		return err;
+	connections_note_reading(guarded, LIMIT_HEADERS);
 	*ret_reason = "headers are too long";
 	return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
 }
@@ -200,6 +269,8 @@ ssize_t h2o_http2_decode_frame(struct libh2o_frame *frame, const uint8_t *bytes,
 		*ret_reason = "too many frames";
 		return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
 	}
+	if (taken >= 0)
+		frame_type = frame->type;
 	if (taken >= 0 && frame->type > LIBH2O_FRAME_LAST)
 		*frame = (struct libh2o_frame){
 			.length = sizeof pong,
@@ -281,6 +352,8 @@ void guard_begin(struct connections *connections)
 	STAND_IN(h2o_http2_decode_priority_payload, decode_priority);
 	STAND_IN(h2o_http2_decode_frame, decode_frame);
 	STAND_IN(phr_parse_request, parse_request);
+	STAND_IN(h2o_send_error_generic, send_error);
+	STAND_IN(h2o_http2__encode_rst_stream_frame, encode_reset);
 	STAND_IN(h2o_timeout_link, timeout_link);
 	STAND_IN(h2o_timeout_run, timeout_run);
 #undef STAND_IN
@@ -295,6 +368,12 @@ void guard_begin(struct connections *connections)
 void guard_begin(struct connections *connections)
 {
 	(void)connections;
+}
+
+enum limit guard_find_limit(const h2o_req_t *req)
+{
+	(void)req;
+	return LIMITS;
 }
 
 #endif

@@ -5,9 +5,10 @@
 #ifndef FANLIGHT_GUARD_H
 #define FANLIGHT_GUARD_H
 
-#include "base/roles.h"
+#include <h2o.h>
 
-struct connections;
+#include "base/roles.h"
+#include "server/connections.h"
 
 /*
  * Find the functions that are stood in for. Logs a warning if the library that was loaded is
@@ -16,5 +17,11 @@ struct connections;
  * be called before that; may be called again.
  */
 ON_MAIN void guard_begin(struct connections *connections);
+
+/*
+ * The limit that made the guard cut an HTTP/1 request short, of which nothing else is true then, or
+ * LIMITS for one that is as it was sent.
+ */
+ON_SERVER enum limit guard_find_limit(const h2o_req_t *req);
 
 #endif

@@ -4,12 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/guard.h"
 #include "server/inside.h"
 #include "server/origin.h"
 #include "viewer.h"
-
-/* Cache busters and signatures are long, but not so long. */
-#define MAX_URL_BYTES 2048
 
 /* The one handler of all paths. */
 struct entrance {
@@ -126,6 +124,8 @@ ON_SERVER static const char *reason_phrase(int status)
 		return "Misdirected Request";
 	case 429:
 		return "Too Many Requests";
+	case 431:
+		return "Request Header Fields Too Large";
 	default:
 		return "Service Unavailable";
 	}
@@ -314,6 +314,34 @@ ON_SERVER static void serve_if_allowed(
 	}
 }
 
+ON_SERVER static size_t header_bytes(const h2o_req_t *req)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < req->headers.size; i++)
+		bytes += req->headers.entries[i].name->len + req->headers.entries[i].value.len;
+	return bytes;
+}
+
+/* Answer a request that is larger than one may be; whether it was. */
+ON_SERVER static bool refuse_excess(const struct server_limits *limits, h2o_req_t *req)
+{
+	enum limit limit = guard_find_limit(req);
+
+	if (req->path.len > limits->url_bytes)
+		limit = LIMIT_URL;
+	else if (header_bytes(req) > limits->header_bytes)
+		limit = LIMIT_HEADERS;
+	if (limit == LIMITS)
+		return false;
+	connections_note(req, limit);
+	if (limit == LIMIT_URL)
+		reply_sentence(req, 414, "The address is too long.");
+	else
+		reply_sentence(req, 431, "The headers are too large.");
+	return true;
+}
+
 /* Answer what is refused before it is looked at; whether it was. */
 ON_SERVER static bool refuse(struct server *server, h2o_req_t *req)
 {
@@ -323,10 +351,8 @@ ON_SERVER static bool refuse(struct server *server, h2o_req_t *req)
 		reply_sentence(req, 429, "These are too many requests; ask less often.");
 		return true;
 	}
-	if (req->path.len > MAX_URL_BYTES) {
-		reply_sentence(req, 414, "The address is too long.");
+	if (refuse_excess(&server->connections.limits, req))
 		return true;
-	}
 	if (!access_knows_host(server, req)) {
 		reply_sentence(req, 421, "This is not the host that you named.");
 		return true;

@@ -40,9 +40,6 @@
 /* From one look at everybody to the next. */
 #define TICK_MS 1000
 
-/* Bodies are a few settings or figures in JSON; a control thread takes no longer ones. */
-#define MAX_REQUEST_BODY_BYTES CONTROL_REQUEST_BYTES
-
 /* Connections taken in one go, so that a rush of them does not hold up pictures. */
 #define ACCEPT_AT_ONCE 16
 
@@ -50,7 +47,7 @@
 
 ON_SERVER static void welcome(struct listener *listener, h2o_socket_t *socket)
 {
-	if (!connections_add(&listener->server->connections, socket))
+	if (!connections_add(&listener->server->connections, socket, listener->tls))
 		return;
 	listen_tune(h2o_socket_get_fd(socket));
 	h2o_accept(&listener->accept, socket);
@@ -103,10 +100,13 @@ ON_SERVER static void on_pause_over(h2o_timeout_entry_t *entry)
 
 /* ---- the loop ---- */
 
-ON_SERVER static void set_timeouts(struct server *server)
+/* Tell libh2o the limits that it watches over. */
+ON_SERVER static void set_limits(struct server *server)
 {
-	uint64_t request_timeout_ms = server->connections.limits.request_timeout_s * (uint64_t)1000;
+	const struct server_limits *limits = &server->connections.limits;
+	uint64_t request_timeout_ms = limits->request_timeout_s * (uint64_t)1000;
 
+	server->config.max_request_entity_size = limits->body_bytes;
 	server->context.handshake_timeout.timeout = request_timeout_ms + HANDSHAKE_GRACE_MS;
 	server->context.http1.req_timeout.timeout = request_timeout_ms;
 	server->context.http2.idle_timeout.timeout = request_timeout_ms;
@@ -169,7 +169,7 @@ ON_SERVER static void on_renewed(h2o_socket_t *socket, const char *err)
 	server->terms = *(struct terms **)slot;
 	server->connections.limits = server->terms->config.limits;
 	access_forget(&server->access);
-	set_timeouts(server);
+	set_limits(server);
 	for (size_t i = 0; i < server->n_listeners; i++)
 		if (server->listeners[i].tls)
 			server->listeners[i].accept.ssl_ctx = server->terms->ssl;
@@ -178,7 +178,7 @@ ON_SERVER static void on_renewed(h2o_socket_t *socket, const char *err)
 ON_SERVER static void begin(struct server *server)
 {
 	h2o_context_init(&server->context, h2o_evloop_create(), &server->config);
-	set_timeouts(server);
+	set_limits(server);
 	connections_begin(&server->connections);
 	access_begin(server);
 	snapshots_begin(server);
@@ -214,6 +214,7 @@ ON_SERVER static void end(struct server *server)
 		return;
 	h2o_socket_close(server->stop);
 	h2o_socket_close(server->renewed);
+	connections_end(&server->connections);
 	access_end(server);
 	for (size_t i = 0; i < server->n_feeds; i++)
 		feed_end(&server->feeds[i]);
@@ -256,7 +257,6 @@ ON_MAIN static void configure(struct server *server)
 
 	h2o_config_init(config);
 	config->server_name = h2o_iovec_init(H2O_STRLIT("fanlight"));
-	config->max_request_entity_size = MAX_REQUEST_BODY_BYTES;
 	/* Else libh2o undoes TCP_NOTSENT_LOWAT on connections with a long round trip. */
 	config->http2.latency_optimization.max_cwnd = 0;
 	routes_register(server,

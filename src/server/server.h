@@ -30,9 +30,11 @@ struct server_address {
 struct server_limits {
 	unsigned connections, connections_per_address;
 	unsigned streams, streams_per_connection;
-	unsigned requests_per_second; /* of one connection */
-	unsigned request_timeout_s;   /* to send a whole request, TLS included */
-	unsigned stall_timeout_s;     /* to take something of what was asked for */
+	unsigned requests_per_second;                 /* of one connection */
+	unsigned handshakes_per_second;               /* TLS, of one address */
+	unsigned url_bytes, header_bytes, body_bytes; /* of one request */
+	unsigned request_timeout_s;                   /* to send a whole request, TLS included */
+	unsigned stall_timeout_s;                     /* to take something of what was asked for */
 };
 
 /* Whether names, passwords and tokens are taken without TLS. */

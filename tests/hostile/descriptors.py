@@ -9,7 +9,7 @@ LIMIT, RESERVE = 96, 24
 
 
 class Descriptors:
-    OPTIONS = ("--max-connections-per-address", "1000")
+    OPTIONS = ("--max-connections-per-address", "1000", "--max-handshakes-per-second", "10000")
     UNDER = ("prlimit", f"--nofile={LIMIT}:{LIMIT}")
 
     def connect(self):

@@ -95,6 +95,7 @@ class Headers:
             except OSError:
                 pass  # it has been cut off already
             self.assert_calmed(attack)
+        self.assert_reached("header-bytes")
         self.assertLess(self.peak_kb() - before, PEAK_KB)
 
     def test_a_header_bomb_in_continuations_takes_little_memory(self):
@@ -109,6 +110,7 @@ class Headers:
             except OSError:
                 pass  # it has been cut off already
             self.assert_calmed(attack)
+        self.assert_reached("header-bytes")
         self.assertLess(self.peak_kb() - before, PEAK_KB)
 
     def test_a_flood_of_empty_continuations_ends_the_connection(self):
@@ -120,6 +122,7 @@ class Headers:
         except OSError:
             pass  # it has been cut off already
         self.assert_calmed(attack)
+        self.assert_reached("header-bytes")
 
     def test_unknown_frames_are_ignored_in_silence(self):
         client = self.attacker()

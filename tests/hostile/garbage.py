@@ -55,6 +55,7 @@ class Requests:
             statuses = self.statuses(("POST /state HTTP/1.1\r\nHost: fanlight\r\n" + lines +
                                       "\r\n0\r\n\r\n" + hidden).encode())
             self.assertEqual(statuses, [400], lines)
+        self.assert_reached("malformed")
         self.assert_alive()
 
     def test_lines_that_are_none(self):
@@ -64,6 +65,7 @@ class Requests:
                             f"X-{i}: y\r\n" for i in range(200)) + "\r\n",
                         "GET /healthz\0 HTTP/1.1\r\nHost: fanlight\r\n\r\n"):
             self.assertNotIn(200, self.statuses(request.encode()), request[:60])
+        self.assert_reached("malformed")
         self.assert_alive()
 
     def test_paths_lead_nowhere_else(self):

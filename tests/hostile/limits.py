@@ -178,7 +178,7 @@ class Multitudes:
     """Idle connections by the thousand."""
     N = 2000
     OPTIONS = ("--max-connections", str(N + 50), "--max-connections-per-address", str(N + 50),
-               "--request-timeout", "3600")
+               "--request-timeout", "3600", "--max-handshakes-per-second", "10000")
 
     def test_idle_connections(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -222,17 +222,20 @@ class Fullness:
 
 
 class Sizes:
-    def test_a_long_address_is_refused(self):
-        answer = self.ask(self.connect(), b"GET /stream?" + 3000 * b"a" +
-                          b" HTTP/1.1\r\nHost: fanlight\r\n\r\n")
-        self.assertEqual(answer.status, 414)
+    def test_long_addresses_of_http_1_are_refused(self):
+        before = self.peak_kb()
+        for rest in (3000 * b"a" + b" HTTP/1.1\r\nHost: fanlight\r\n\r\n", 20_000 * b"a"):
+            answer = self.ask(self.connect(), b"GET /stream?" + rest)
+            self.assertEqual(answer.status, 414)
+        self.assert_reached("url-bytes")
+        self.assertLess(self.peak_kb() - before, 4096)
 
     def test_large_headers_of_http_1_are_refused(self):
         before = self.peak_kb()
-        for end in (b"\r\n\r\n", b""):
-            answer = self.ask(self.connect(), b"GET /healthz HTTP/1.1\r\nX-Large: " +
-                              20_000 * b"a" + end)
-            self.assertEqual(answer.status, 400)
+        for rest in (20_000 * b"a" + b"\r\n\r\n", 20_000 * b"a", 200 * b"a\r\nX-Many: " + b"a"):
+            answer = self.ask(self.connect(), b"GET /healthz HTTP/1.1\r\nX-Large: " + rest)
+            self.assertEqual(answer.status, 431)
+        self.assert_reached("header-bytes")
         self.assertLess(self.peak_kb() - before, 4096)
 
     def test_open_requests_with_large_headers_end_their_connection(self):
@@ -259,6 +262,65 @@ class Sizes:
         self.assert_reached("memory")
 
     OPTIONS = ("--stall-timeout", "1")
+
+
+class SmallSizes:
+    """Requests as large as is allowed, and larger by a byte or two."""
+    URL, HEADER, BODY = 256, 1024, 300
+    OPTIONS = ("--max-url-bytes", str(URL), "--max-header-bytes", str(HEADER), "--max-body-bytes",
+               str(BODY))
+
+    def status(self, path, header="", body="", **framing):
+        """Of a request of HTTP/1 with one header and, if there is a body, how that is framed."""
+        lines = [f"{'POST' if body else 'GET'} {path} HTTP/1.1", "Host: fanlight",
+                 *([header] if header else []), *framing.values(), "", body]
+        return self.ask(self.connect(), "\r\n".join(lines).encode()).status
+
+    def test_addresses_of_http_1(self):
+        address = "/healthz?".ljust(self.URL, "a")
+        self.assertEqual([self.status(address), self.status(address + "a")], [200, 414])
+        self.assert_reached("url-bytes")
+
+    def test_headers_of_http_1(self):
+        header = "X: " + (self.HEADER - 1) * "a"
+        self.assertEqual([self.status("/healthz", header), self.status("/healthz", header + "a")],
+                         [200, 431])
+        self.assert_reached("header-bytes")
+
+    def test_bodies_of_http_1(self):
+        # Where they are no allowed method, once they have been read.
+        body = self.BODY * "a"
+        self.assertEqual([self.status("/healthz", body=text, length=f"Content-Length: {len(text)}")
+                          for text in (body, body + "a")], [405, 413])
+        self.assert_reached("body-bytes")
+        reached = self.reached("body-bytes")
+        self.assertEqual(self.status("/healthz", body=f"{len(body) + 1:x}\r\n{body}a\r\n0\r\n\r\n",
+                                     framing="Transfer-Encoding: chunked"), 413)
+        eventually(lambda: self.reached("body-bytes") > reached)
+
+    def test_addresses_and_headers_of_http_2(self):
+        client = self.attacker()
+        address = "/healthz?".ljust(self.URL, "a")
+        header = field("x", (self.HEADER - 1) * "a"), field("x", self.HEADER * "a")
+        for stream, (path, after, said) in enumerate((
+                (address, b"", b"ok"), (address + "a", b"", b"The address is too long."),
+                ("/healthz", header[0], b"ok"), ("/healthz", header[1], b"The headers are too large."))):
+            client.send(client.request(2 * stream + 1, path, after=after))
+            self.assertIn(said, client.until(lambda frame: frame.type == DATA).payload)
+        self.assert_reached("url-bytes")
+        self.assert_reached("header-bytes")
+
+    def test_bodies_of_http_2(self):
+        client = self.attacker()
+        body = self.BODY * b"a"
+        client.send(client.post(1, "/healthz", body))
+        self.assertIn(b"Only GET", client.until(lambda frame: frame.type == DATA).payload)
+        client.send(client.post(3, "/healthz", body + b"a"))
+        reset = client.until(lambda frame: frame.type == RST_STREAM)
+        self.assertEqual((reset.stream, int.from_bytes(reset.payload, "big")),
+                         (3, attacker.ENHANCE_YOUR_CALM))
+        self.assertTrue(client.is_answered())
+        self.assert_reached("body-bytes")
 
 
 class Times:
@@ -302,7 +364,38 @@ class Handshakes(attacker.Hostile):
         self.assert_reached("request-timeout")
 
 
-for tests in (Rates, Reports, Streams, Crowds, Multitudes, Fullness, Sizes, Times):
+class HandshakeRates(attacker.Hostile):
+    """More connections to the port of TLS than an address may make."""
+    SCHEME = "https"
+    OPTIONS = ("--max-handshakes-per-second", "1", "--max-connections", "9000",
+               "--max-connections-per-address", "9000")
+
+    def is_let_in(self, address="127.0.0.1"):
+        try:
+            return self.ask(self.connect(address), b"GET /healthz HTTP/1.0\r\n\r\n").status == 200
+        except OSError:
+            return False
+
+    def test_too_many_handshakes_of_one_address_are_refused(self):
+        self.assertTrue(self.is_let_in())
+        for _ in range(5000):
+            self.connect(plain=True).close()
+            if self.reached("handshakes-per-second"):
+                break
+        self.assert_reached("handshakes-per-second")
+        self.assertTrue(self.is_let_in("127.0.0.2"))
+        self.assertEqual(self.fanlight.get("/healthz")[0], 200)
+        eventually(self.is_let_in)
+
+    def test_addresses_by_the_thousand_take_little_memory(self):
+        before = self.peak_kb()
+        for i in range(2000):
+            self.connect(f"127.1.{i // 200}.{i % 200 + 1}", plain=True).close()
+        self.assertTrue(self.is_let_in("127.0.0.3"))
+        self.assertLess(self.peak_kb() - before, 4096)
+
+
+for tests in (Rates, Reports, Streams, Crowds, Multitudes, Fullness, Sizes, SmallSizes, Times):
     for case in attacker.over_both(tests):
         globals()[case.__name__] = case
 del tests, case

@@ -81,6 +81,9 @@ class Reload(unittest.TestCase):
         eventually(lambda: self.fanlight.get("/snapshot")[0] == 200)
         refused = self.fanlight.get("/stream")
         self.assertEqual(refused[0], 503)
+        self.hang_up("max-url-bytes = 256", "max-body-bytes = 256")
+        eventually(lambda: self.fanlight.get("/healthz?" + 256 * "a")[0] == 414)
+        self.assertEqual(self.fanlight.get("/healthz", method="POST", body=257 * "a")[0], 413)
         accounts = self.folder / "accounts"
         subprocess.run([server.FANLIGHT, "passwd", accounts, "alice"], input=b"secret", check=True)
         self.hang_up(f"accounts = {accounts}")

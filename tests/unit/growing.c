@@ -84,6 +84,8 @@ ON_MAIN static int start(void **state)
 			.streams = 8,
 			.streams_per_connection = 8,
 			.requests_per_second = 1000,
+			.url_bytes = 1000,
+			.header_bytes = 1000,
 			.request_timeout_s = 3600,
 			.stall_timeout_s = 3600},
 	};

@@ -41,6 +41,7 @@ static void structs_are_laid_out_as_in_the_library(void **state)
 static void numbers_are_those_of_the_library(void **state)
 {
 	(void)state;
+	assert_int_equal(LIBH2O_FRAME_DATA, H2O_HTTP2_FRAME_TYPE_DATA);
 	assert_int_equal(LIBH2O_FRAME_PING, H2O_HTTP2_FRAME_TYPE_PING);
 	assert_int_equal(LIBH2O_FRAME_WINDOW_UPDATE, H2O_HTTP2_FRAME_TYPE_WINDOW_UPDATE);
 	assert_int_equal(LIBH2O_FRAME_LAST, H2O_HTTP2_FRAME_TYPE_CONTINUATION);

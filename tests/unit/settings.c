@@ -103,17 +103,20 @@ ON_MAIN static void file_sets_everything(void **state)
 	const struct camera_config *camera = &settings.cameras[0].camera;
 
 	(void)state;
-	assert_int_equal(LOAD("# a comment\n; another\nhttp = :80\nhttps=[::1]:0\n"
-			      "cert = a.pem\nkey = b.pem\nstate-dir = /s\n"
-			      "stall-timeout = 3600\ntarget-age = 1\nrequest-timeout = 5\n"
-			      "max-connections = 10000\nmax-connections-per-address = 1\n"
-			      "max-streams = 7\nmax-streams-per-connection = 100\n"
-			      "max-requests-per-second = 9\nsandbox = no\nlog-level = debug\n"
-			      "encode-threads = 3\n\n"
-			      "[camera front]\n  source = v4l2:/dev/video2\n\tsize = 640x480\n"
-			      "fps = 29.97\nformat = MJPG\nquality = 1\nchroma = 422\n"
-			      "input = HDMI 1\nstandard = PAL\n"
-			      "controls = brightness=10, exposure_auto = -1,gain=0x10\n"),
+	assert_int_equal(
+		LOAD("# a comment\n; another\nhttp = :80\nhttps=[::1]:0\n"
+		     "cert = a.pem\nkey = b.pem\nstate-dir = /s\n"
+		     "stall-timeout = 3600\ntarget-age = 1\nrequest-timeout = 5\n"
+		     "max-connections = 10000\nmax-connections-per-address = 1\n"
+		     "max-streams = 7\nmax-streams-per-connection = 100\n"
+		     "max-requests-per-second = 9\n"
+		     "max-handshakes-per-second = 8\nmax-url-bytes = 256\n"
+		     "max-header-bytes = 32768\nmax-body-bytes = 16384\nsandbox = no\nlog-level = debug\n"
+		     "encode-threads = 3\n\n"
+		     "[camera front]\n  source = v4l2:/dev/video2\n\tsize = 640x480\n"
+		     "fps = 29.97\nformat = MJPG\nquality = 1\nchroma = 422\n"
+		     "input = HDMI 1\nstandard = PAL\n"
+		     "controls = brightness=10, exposure_auto = -1,gain=0x10\n"),
 		0);
 	assert_string_equal(settings.server.http.host, "");
 	assert_int_equal(settings.server.http.port, 80);
@@ -128,6 +131,10 @@ ON_MAIN static void file_sets_everything(void **state)
 	assert_int_equal(settings.server.limits.connections, 10000);
 	assert_int_equal(settings.server.limits.connections_per_address, 1);
 	assert_int_equal(settings.server.limits.streams, 7);
+	assert_int_equal(settings.server.limits.handshakes_per_second, 8);
+	assert_int_equal(settings.server.limits.url_bytes, 256);
+	assert_int_equal(settings.server.limits.header_bytes, 32768);
+	assert_int_equal(settings.server.limits.body_bytes, 16384);
 	assert_int_equal(settings.server.limits.streams_per_connection, 100);
 	assert_int_equal(settings.server.limits.requests_per_second, 9);
 	assert_int_equal(settings.sandbox, 0);
@@ -348,6 +355,10 @@ ON_MAIN static void bad_values_are_refused(void **state)
 		{"--max-connections", "0"},
 		{"--max-connections", "10001"},
 		{"--max-streams-per-connection", "101"},
+		{"--max-handshakes-per-second", "0"},
+		{"--max-url-bytes", "255"},
+		{"--max-header-bytes", "32769"},
+		{"--max-body-bytes", "255"},
 		{"--quality", "80%"},
 		{"--quality", "8.5"},
 		{"--chroma", "444"},
