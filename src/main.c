@@ -19,6 +19,7 @@
 #include "sandbox.h"
 #include "service.h"
 #include "settings.h"
+#include "user.h"
 #include "watch.h"
 
 /* The server reads its files anew, and with that changes the keys of session tickets. */
@@ -276,24 +277,30 @@ ON_MAIN static void confine(void)
 			strerror(-err));
 }
 
-ON_MAIN static int start(struct program *program)
+/* Open the ports, and give up the rights that this may take. */
+ON_MAIN static int open_ports(struct program *program)
 {
-	struct server_camera cameras[SETTINGS_CAMERAS_MAX];
-	struct settings *settings = &program->settings;
-	char reason[SERVER_REASON_BYTES], camera_reason[CAMERA_REASON_BYTES];
-	char filter_reason[PROCESS_REASON_BYTES];
-	int err;
+	const struct settings *settings = &program->settings;
+	char reason[SERVER_REASON_BYTES];
+	int err = server_create(&settings->server, &program->server, reason);
 
-	err = workers_create(
-		settings->encode_threads, (unsigned)settings->n_cameras, &program->workers);
-	if (err < 0) {
-		log_error("main", "cannot start threads: %s", strerror(-err));
-		return err;
-	}
+	if (!err && *settings->user)
+		err = user_become(settings->user, settings->server.state_dir, reason);
+	if (err < 0)
+		log_error("main", "%s", reason);
+	return err;
+}
+
+ON_MAIN static int create_cameras(
+	struct program *program, struct server_camera ret_cameras[SETTINGS_CAMERAS_MAX])
+{
+	struct settings *settings = &program->settings;
+	char camera_reason[CAMERA_REASON_BYTES], filter_reason[PROCESS_REASON_BYTES];
+
 	for (size_t i = 0; i < settings->n_cameras; i++) {
 		struct camera_settings *camera = &settings->cameras[i];
+		int err = camera_check(&camera->camera, camera_reason);
 
-		err = camera_check(&camera->camera, camera_reason);
 		if (err < 0) {
 			log_error("main", "camera %s: %s", camera->camera.name, camera_reason);
 			return err;
@@ -304,23 +311,53 @@ ON_MAIN static int start(struct program *program)
 			log_error("main", "camera %s: %s", camera->camera.name, filter_reason);
 			return err;
 		}
-		pipeline_describe(program->pipelines[i], &cameras[i]);
+		pipeline_describe(program->pipelines[i], &ret_cameras[i]);
 	}
+	return 0;
+}
 
-	err = server_create(
-		&settings->server, cameras, settings->n_cameras, &program->server, reason);
-	if (err < 0) {
-		log_error("main", "%s", reason);
-		return err;
-	}
-	if (settings->sandbox)
-		confine();
-	err = server_thread_start(&program->server_thread, program->server);
-	for (size_t i = 0; !err && i < settings->n_cameras; i++)
+ON_MAIN static int start_threads(struct program *program)
+{
+	int err = server_thread_start(&program->server_thread, program->server);
+
+	for (size_t i = 0; !err && i < program->settings.n_cameras; i++)
 		err = pipeline_start(program->pipelines[i]);
 	if (err < 0)
 		log_error("main", "cannot start threads: %s", strerror(-err));
 	return err;
+}
+
+ON_MAIN static int start(struct program *program)
+{
+	struct server_camera cameras[SETTINGS_CAMERAS_MAX];
+	struct settings *settings = &program->settings;
+	char reason[SERVER_REASON_BYTES];
+	int err = open_ports(program);
+
+	if (err < 0)
+		return err;
+	err = workers_create(
+		settings->encode_threads, (unsigned)settings->n_cameras, &program->workers);
+	if (err < 0) {
+		log_error("main", "cannot start threads: %s", strerror(-err));
+		return err;
+	}
+	err = create_cameras(program, cameras);
+	if (err < 0)
+		return err;
+	err = server_prepare(
+		program->server, &settings->server, cameras, settings->n_cameras, reason);
+	if (err < 0) {
+		log_error("main", "%s", reason);
+		return err;
+	}
+	if (!*settings->user && !geteuid())
+		log_warning("main",
+			"runs as root: name a user with --user, as whom it goes on when its ports "
+			"are open");
+	if (settings->sandbox)
+		confine();
+	return start_threads(program);
 }
 
 ON_MAIN static int run(struct program *program)

@@ -513,6 +513,7 @@ static const struct setting settings_table[] = {
 		"PATH", "who may watch; see fanlight passwd", NULL},
 	{"cleartext-logins", SERVER(server.cleartext_logins), parse_word, print_word,
 		"never|loopback|always", NULL, "never, loopback or always", cleartext_logins},
+	{"user", SERVER(user), parse_text, print_text, "NAME", NULL, NULL},
 	{"hosts", SERVER(server.hosts), parse_text, print_text, "NAME,...", NULL, NULL},
 	{"origins", SERVER(server.origins), parse_text, print_text, "URL,...", NULL, NULL},
 	{"sandbox", SERVER(sandbox), parse_word, print_word, "yes|no", NULL, "yes or no", answers},

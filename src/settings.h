@@ -32,6 +32,7 @@ struct camera_settings {
 struct settings {
 	enum log_level log_level;
 	struct server_config server;
+	char user[64];           /* to become, where root starts it; "" for none */
 	int sandbox;             /* whether to enter one, 0 or 1 */
 	unsigned encode_threads; /* up to WORKERS_THREADS_MOST; 0 for one a core */
 	struct camera_settings cameras[SETTINGS_CAMERAS_MAX];

@@ -80,7 +80,7 @@ struct feed {
 };
 
 struct server {
-	/* constant after server_create() */
+	/* constant after server_prepare() */
 	struct feed *feeds;
 	struct server_camera *cameras; /* what feeds were made of, for request_parse() */
 	size_t n_feeds;

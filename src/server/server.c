@@ -347,9 +347,7 @@ ON_MAIN static int open_events(struct server *server)
 		return err;
 	server->stop_watch_fd = fcntl(server->stop_fd, F_DUPFD_CLOEXEC, 0);
 	server->renewed_fd = fcntl(server->renewals.fresh_fd, F_DUPFD_CLOEXEC, 0);
-	if (server->stop_watch_fd < 0 || server->renewed_fd < 0)
-		return -errno;
-	return access_init(&server->access);
+	return server->stop_watch_fd < 0 || server->renewed_fd < 0 ? -errno : 0;
 }
 
 int server_renew(
@@ -372,12 +370,11 @@ int server_renew(
 	return 0;
 }
 
-int server_create(const struct server_config *config, const struct server_camera *cameras, size_t n,
-	struct server **ret_server, char reason[SERVER_REASON_BYTES])
+int server_create(const struct server_config *config, struct server **ret_server,
+	char reason[SERVER_REASON_BYTES])
 {
 	/* Not calloc(): the exchange is aligned to cache lines. */
 	struct server *server = aligned_alloc(alignof(struct server), sizeof *server);
-	void *slot;
 	int err;
 
 	(void)snprintf(reason, SERVER_REASON_BYTES, "server: out of memory or file descriptors");
@@ -393,30 +390,37 @@ int server_create(const struct server_config *config, const struct server_camera
 	guard_begin(&server->connections);
 	connections_allow_files(&config->limits);
 	configure(server);
+	err = access_init(&server->access);
+	if (!err)
+		err = open_events(server);
+	if (!err)
+		err = open_listeners(server, config, reason);
+	if (err < 0)
+		server_destroy(server);
+	else
+		*ret_server = server;
+	return err;
+}
+
+int server_prepare(struct server *server, const struct server_config *config,
+	const struct server_camera *cameras, size_t n, char reason[SERVER_REASON_BYTES])
+{
+	void *slot;
+	int err;
+
+	(void)snprintf(reason, SERVER_REASON_BYTES, "server: out of memory or file descriptors");
 	err = create_feeds(server, cameras, n);
+	if (!err)
+		err = server_renew(server, config, reason);
 	if (err < 0)
-		goto fail;
-	err = open_events(server);
-	if (err < 0)
-		goto fail;
-	err = server_renew(server, config, reason);
-	if (err < 0)
-		goto fail;
+		return err;
 	(void)exchange_take(&server->renewals, &slot); /* it was just put there */
 	server->terms = *(struct terms **)slot;
-	err = open_listeners(server, config, reason);
-	if (err < 0)
-		goto fail;
 	if (server->terms->ssl && !*config->cert)
 		tls_log_fingerprint(server->terms->ssl);
 	warn_if_open(server);
 	log_urls(server);
-	*ret_server = server;
 	return 0;
-
-fail:
-	server_destroy(server);
-	return err;
 }
 
 void server_stop(struct server *server)

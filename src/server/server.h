@@ -75,13 +75,21 @@ struct server_camera {
 struct server;
 
 /*
- * Bind the listeners, load or make the certificate, prepare the routes for n cameras (at least one;
- * the first is the default); nothing is accepted yet. config and cameras are copied. Logs the URLs.
- * Returns 0, or a negative errno with one sentence in reason that says what to do (port in use, no
- * permission, bad certificate).
+ * Bind the listeners, for which rights may be needed that are better given up then; no file is read,
+ * and nothing is accepted yet. Returns 0, or a negative errno with one sentence in reason that says
+ * what to do (port in use, no permission).
  */
-ON_MAIN int server_create(const struct server_config *config, const struct server_camera *cameras,
-	size_t n, struct server **ret_server, char reason[SERVER_REASON_BYTES]);
+ON_MAIN int server_create(const struct server_config *config, struct server **ret_server,
+	char reason[SERVER_REASON_BYTES]);
+
+/*
+ * Load or make the certificate and what else config names, prepare the routes for n cameras (at
+ * least one; the first is the default). To be called once, with the config that the server was
+ * created with; config and cameras are copied. Logs the URLs. Returns 0, or a negative errno with one
+ * sentence in reason; then the server can only be destroyed.
+ */
+ON_MAIN int server_prepare(struct server *server, const struct server_config *config,
+	const struct server_camera *cameras, size_t n, char reason[SERVER_REASON_BYTES]);
 
 /*
  * From now on serve by what config says of certificate, accounts, lists and limits; files are read

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <h2o.h>
@@ -206,6 +207,7 @@ ON_MAIN static int load_pair(
 	SSL_CTX *ssl, const char *cert_path, const char *key_path, char *reason)
 {
 	const char *paths[] = {cert_path, key_path};
+	struct stat status;
 
 	for (int i = 0; i < 2; i++)
 		if (access(paths[i], R_OK) < 0) {
@@ -227,6 +229,11 @@ ON_MAIN static int load_pair(
 			cert_path, ssl_reason());
 		return -EINVAL;
 	}
+	if (!stat(key_path, &status) && status.st_mode & (S_IWGRP | S_IRWXO))
+		log_warning("server",
+			"https: others than its user and group can reach the key %s; mend that "
+			"with chmod 640",
+			key_path);
 	return 0;
 }
 

@@ -126,6 +126,20 @@ class Options(unittest.TestCase):
             run(*NOBODY, program, "--config", "/dev/null", "--source", f"v4l2:{device}"),
             str(device), "no permission", "group video")
 
+    def test_user_that_is_not_there_is_named(self):
+        self.assert_refused(
+            fanlight("--source", "pattern", "--http", "127.0.0.1:0", "--user", "no-such-user"),
+            "there is no user no-such-user")
+
+    def test_only_root_becomes_another(self):
+        if os.geteuid():
+            self.skipTest("needs root to become nobody")
+        self.folder.chmod(0o755)
+        program = shutil.copy(FANLIGHT, self.folder / "fanlight")
+        self.assert_refused(
+            run(*NOBODY, program, "--config", "/dev/null", "--source", "pattern", "--http",
+                "127.0.0.1:0", "--user", "daemon"), "only root can become daemon")
+
     def test_port_in_use_is_named(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = "127.0.0.1:%d" % taken.getsockname()[1]

@@ -74,6 +74,13 @@ class Reload(unittest.TestCase):
         eventually(lambda: self.is_served("two"))
         self.assert_stream_goes_on()
 
+    def test_a_key_that_others_can_read_is_warned_of(self):
+        (self.folder / "key.two").chmod(0o644)
+        self.assertNotIn("can reach the key", self.log())
+        self.replace("two")
+        eventually(lambda: f"can reach the key {self.folder}/key;" in self.log())
+        eventually(lambda: self.is_served("two"))
+
     def test_sighup_takes_up_certificate_limits_and_accounts(self):
         self.hang_up("max-streams = 1")
         eventually(lambda: "read the settings anew" in self.log())

@@ -112,7 +112,8 @@ ON_MAIN static int start(void **state)
 	assert_int_equal(
 		exchange_init(&rig->answers, rig->answer_slots, sizeof rig->answer_slots[0]), 0);
 	assert_int_equal(demand_init(&rig->demand), 0);
-	assert_int_equal(server_create(&config, &camera, 1, &rig->server, reason), 0);
+	assert_int_equal(server_create(&config, &rig->server, reason), 0);
+	assert_int_equal(server_prepare(rig->server, &config, &camera, 1, reason), 0);
 	rig->address_bytes = sizeof rig->address;
 	assert_int_equal(getsockname(rig->server->listeners[0].fd, (struct sockaddr *)&rig->address,
 				 &rig->address_bytes),

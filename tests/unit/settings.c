@@ -110,7 +110,7 @@ ON_MAIN static void file_sets_everything(void **state)
 		     "max-connections = 10000\nmax-connections-per-address = 1\n"
 		     "max-streams = 7\nmax-streams-per-connection = 100\n"
 		     "max-requests-per-second = 9\n"
-		     "max-handshakes-per-second = 8\nmax-url-bytes = 256\n"
+		     "max-handshakes-per-second = 8\nmax-url-bytes = 256\nuser = b\n"
 		     "max-header-bytes = 32768\nmax-body-bytes = 16384\nsandbox = no\nlog-level = debug\n"
 		     "encode-threads = 3\n\n"
 		     "[camera front]\n  source = v4l2:/dev/video2\n\tsize = 640x480\n"
@@ -135,6 +135,7 @@ ON_MAIN static void file_sets_everything(void **state)
 	assert_int_equal(settings.server.limits.url_bytes, 256);
 	assert_int_equal(settings.server.limits.header_bytes, 32768);
 	assert_int_equal(settings.server.limits.body_bytes, 16384);
+	assert_string_equal(settings.user, "b");
 	assert_int_equal(settings.server.limits.streams_per_connection, 100);
 	assert_int_equal(settings.server.limits.requests_per_second, 9);
 	assert_int_equal(settings.sandbox, 0);
