@@ -1,5 +1,6 @@
 #include "server/connections.h"
 
+#include <malloc.h>
 #include <netinet/in.h>
 #include <search.h>
 #include <stdio.h>
@@ -11,6 +12,13 @@
 #include <linux/tcp.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
+
+/*
+ * For cameras that come back, the encoder, and those who are connected already, until they are seen
+ * to take too much: libh2o ends the process when it finds no memory.
+ */
+#define MEMORY_IN_RESERVE (16u << 20)
 
 /* For cameras that come back, the files of libraries, and what else a running server opens. */
 #define FDS_IN_RESERVE 32
@@ -87,6 +95,8 @@ static const struct {
 } limit_texts[LIMITS] = {
 	[LIMIT_FILES] = {"files",
 		"was refused: the other file descriptors are kept for cameras and files"},
+	[LIMIT_SHORTAGE] = {"shortage",
+		"was refused or cut off: the memory that is left is kept for cameras"},
 	[LIMIT_CONNECTIONS] = {"connections", "was refused: there are max-connections"},
 	[LIMIT_CONNECTIONS_PER_ADDRESS] = {"connections-per-address",
 		"was refused: it has max-connections-per-address"},
@@ -311,7 +321,7 @@ ON_SERVER static enum limit find_limit(const struct connections *connections, h2
 		!use(&caller->handshakes_used_ns,
 			NS_PER_S / connections->limits.handshakes_per_second, HANDSHAKE_BURST_S))
 		return LIMIT_HANDSHAKES;
-	return LIMITS;
+	return memory_is_short(MEMORY_IN_RESERVE) ? LIMIT_SHORTAGE : LIMITS;
 }
 
 ON_SERVER static void on_closed(void *data)
@@ -554,6 +564,21 @@ ON_SERVER static void check(struct connection *connection, uint64_t now_ns)
 		cut_off(connection, LIMIT_REQUEST_TIME);
 }
 
+/* Who came first stays longest. What somebody leaves is there a turn later. */
+ON_SERVER static void shed(struct connections *connections)
+{
+	h2o_linklist_t *link = connections->all.prev;
+
+	if (!memory_is_short(MEMORY_IN_RESERVE))
+		return;
+	if (malloc_trim(0) && !memory_is_short(MEMORY_IN_RESERVE))
+		return;
+	while (link != &connections->all && of_link(link)->is_cut_off)
+		link = link->prev;
+	if (link != &connections->all)
+		cut_off(of_link(link), LIMIT_SHORTAGE);
+}
+
 void connections_tick(struct connections *connections, uint64_t now_ns)
 {
 	h2o_linklist_t *link, *next;
@@ -570,6 +595,7 @@ void connections_tick(struct connections *connections, uint64_t now_ns)
 
 		connections_watch(&answer->stall, answer->req, now_ns);
 	}
+	shed(connections);
 }
 
 void connections_watch(struct stall *stall, h2o_req_t *req, uint64_t now_ns)

@@ -28,7 +28,8 @@
 
 /* What a client may run into. */
 enum limit {
-	LIMIT_FILES, /* of file descriptors, but for those in reserve for cameras and files */
+	LIMIT_FILES,    /* of file descriptors, but for those in reserve for cameras and files */
+	LIMIT_SHORTAGE, /* of memory, but for what is in reserve likewise */
 	LIMIT_CONNECTIONS,
 	LIMIT_CONNECTIONS_PER_ADDRESS,
 	LIMIT_STREAMS,
@@ -76,15 +77,19 @@ ON_SERVER void connections_end(struct connections *connections);
 
 /*
  * Keep an eye on a socket that was just accepted, until it is closed. Returns false if it is one
- * too many, in all, of its address (of IPv6 the first half counts) or for the file descriptors, or
- * begins with a TLS handshake and its address has had too many of late; it is closed then.
+ * too many, in all, of its address (of IPv6 the first half counts), for the file descriptors or for
+ * the memory, or begins with a TLS handshake and its address has had too many of late; it is closed
+ * then.
  */
 ON_SERVER bool connections_add(
 	struct connections *connections, h2o_socket_t *socket, bool shakes_hands);
 
 ON_SERVER bool connections_are_gone(const struct connections *connections);
 
-/* Cut off who is out of time, by whatever deadline; once a second. */
+/*
+ * Cut off who is out of time, by whatever deadline, and while memory is short who came last; once a
+ * second.
+ */
 ON_SERVER void connections_tick(struct connections *connections, uint64_t now_ns);
 
 /*
