@@ -32,6 +32,9 @@ int sandbox_enter(void)
 
 #define IOCTL_TYPE_MASK (UINT64_C(0xff) << _IOC_TYPESHIFT)
 
+/* The rest are flags. */
+#define SOCK_TYPE_MASK  UINT64_C(0xf)
+
 static const int allowed_calls[] = {
 	/* memory */
 	SCMP_SYS(brk),
@@ -125,7 +128,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(timerfd_create),
 	SCMP_SYS(timerfd_settime),
 	SCMP_SYS(timerfd_settime64),
-	/* connections; connect() reaches only what socket() below makes: systemd */
+	/* connections; connect() reaches only what socket() below makes */
 	SCMP_SYS(accept),
 	SCMP_SYS(accept4),
 	SCMP_SYS(connect),
@@ -197,7 +200,6 @@ static const int allowed_calls[] = {
 	SCMP_SYS(gettid),
 	SCMP_SYS(getuid),
 	SCMP_SYS(getuid32),
-	SCMP_SYS(prlimit64),
 	SCMP_SYS(sysinfo),
 	SCMP_SYS(uname),
 };
@@ -269,6 +271,28 @@ ON_MAIN static int allow_ioctls(scmp_filter_ctx filter)
 	return err;
 }
 
+/*
+ * Datagrams tell systemd how it goes. Other services of the machine talk in streams: D-Bus, or those
+ * that start programs for who asks. Libraries that look for names of users and networks ask for such,
+ * and bear a no.
+ */
+ON_MAIN static int allow_sockets(scmp_filter_ctx filter)
+{
+	static const int refused[] = {SOCK_STREAM, SOCK_SEQPACKET};
+	int err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+		SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
+		SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_MASK, SOCK_DGRAM));
+
+	for (size_t i = 0; !err && i < sizeof refused / sizeof *refused; i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 2,
+			SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
+			SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_MASK, (scmp_datum_t)refused[i]));
+	if (!err)
+		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
+			SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+	return err;
+}
+
 /* Calls that are right with some arguments only. */
 ON_MAIN static int allow_some(scmp_filter_ctx filter)
 {
@@ -278,13 +302,12 @@ ON_MAIN static int allow_some(scmp_filter_ctx filter)
 	/* Its flags are behind a pointer; told that there is none, libc takes clone(). */
 	if (!err)
 		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	/* Libraries that look for names of users and networks ask for others, and bear a no. */
+	if (!err)
+		err = allow_sockets(filter);
+	/* Its own limits; those of others are a way to stop them. */
 	if (!err)
 		err = seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
-			SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+			filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0));
 	if (!err)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
 			SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));

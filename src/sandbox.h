@@ -3,9 +3,10 @@
  *
  * A seccomp filter allows the system calls that cameras, the encoder and the server make, and
  * nothing may be gained any more by executing other programs (no_new_privs). What is taken away
- * above all: to execute, to fork, to trace, to connect to or listen on a network, to mount, to load
- * modules, and the ioctls of everything but cameras, displays, DMA buffers and the terminal. What a
- * later one needs has to be opened before.
+ * above all: to execute, to fork, to trace, to connect to or listen on a network, to talk with other
+ * services of the machine but in datagrams, to mount, to load modules, and the ioctls of everything
+ * but cameras, displays, DMA buffers and the terminal. What a later one needs has to be opened
+ * before.
  */
 #ifndef FANLIGHT_SANDBOX_H
 #define FANLIGHT_SANDBOX_H

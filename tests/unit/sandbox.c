@@ -91,6 +91,11 @@ static void end_another(void)
 	kill(1, 0);
 }
 
+static void limit_another(void)
+{
+	prlimit(getppid(), RLIMIT_NOFILE, NULL, NULL);
+}
+
 ON_MAIN static void forbidden_calls_end_it_with_their_names(void **state)
 {
 	static const struct {
@@ -103,6 +108,7 @@ ON_MAIN static void forbidden_calls_end_it_with_their_names(void **state)
 		{listen_on_a_port, "listen"},
 		{type_for_the_user, "ioctl"},
 		{end_another, "kill"},
+		{limit_another, "prlimit64"},
 	};
 	char sentence[128];
 
@@ -179,6 +185,21 @@ static void reach_the_network(void)
 		_exit(2);
 }
 
+static void reach_a_service(void)
+{
+	if (socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 || errno != EACCES ||
+		socket(AF_UNIX, SOCK_SEQPACKET, 0) >= 0 || errno != EACCES)
+		_exit(2);
+}
+
+static void limit_itself(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || setrlimit(RLIMIT_NOFILE, &files))
+		_exit(2);
+}
+
 /* Its network's name is looked up, for an address is the same in any network. */
 static void name_a_neighbour(void)
 {
@@ -219,6 +240,7 @@ ON_MAIN static void what_a_server_does_is_allowed(void **state)
 	(void)state;
 	assert_int_equal(run_in_child(make_a_thread, true), 0);
 	assert_int_equal(run_in_child(tell_systemd, true), 0);
+	assert_int_equal(run_in_child(limit_itself, true), 0);
 	assert_int_equal(run_in_child(name_a_neighbour, true), 0);
 	assert_int_equal(run_in_child(look_up_a_user, true), 0);
 }
@@ -227,6 +249,7 @@ ON_MAIN static void what_libraries_try_is_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(run_in_child(reach_the_network, true), 0);
+	assert_int_equal(run_in_child(reach_a_service, true), 0);
 	assert_int_equal(run_in_child(call_what_is_yet_to_be_invented, true), 0);
 }
 
