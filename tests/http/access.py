@@ -115,6 +115,18 @@ class Logins(Access):
              "null", "-"], capture_output=True, timeout=server.PATIENCE_S)
         self.assertEqual((video.returncode, video.stderr), (0, b""))
 
+    def test_what_reads_with_ffmpegs_libraries_logs_in(self):
+        """As OpenCV does, which opens an address and has them find out the rest."""
+        login = self.fanlight.urls["http"].replace("://", "://bob:bob's@") + "/stream"
+        signed = self.sign(self.fanlight.urls["https"] + "/stream")
+        token = f"Authorization: Bearer {self.token}\r\n"
+        for options in ([login], [signed], ["-headers", token, self.fanlight.urls["https"] + "/stream"]):
+            probe = subprocess.run(
+                ["ffprobe", "-v", "error", "-tls_verify", "0", "-read_intervals", "%+#3",
+                 "-show_entries", "frame=width,height", "-of", "csv=p=0", *options],
+                capture_output=True, text=True, timeout=server.PATIENCE_S)
+            self.assertEqual((probe.stderr, probe.stdout.split()), ("", 3 * ["320,240"]), options)
+
     def test_many_requests_at_once_wait_for_one_password(self):
         curl = subprocess.run(
             ["curl", "-sk", "--http2", "-Z", "--parallel-immediate", "-u", "alice:" + PASSWORD, "-o",
