@@ -11,6 +11,7 @@
 #include <linux/videodev2.h>
 
 #include "encode/colour.h"
+#include "encode/quiet.h"
 #include "encode/rows.h"
 #include "encode/view.h"
 
@@ -59,18 +60,6 @@ static void fail(j_common_ptr compressor)
 	longjmp(encoder->failure, 1);
 }
 
-/* What libjpeg would print; errors reach the caller as values. */
-static void be_silent(j_common_ptr compressor)
-{
-	(void)compressor;
-}
-
-static void ignore_message(j_common_ptr compressor, int level)
-{
-	(void)compressor;
-	(void)level;
-}
-
 static void begin_output(j_compress_ptr compressor)
 {
 	struct jpeg_encoder *encoder = compressor->client_data;
@@ -116,10 +105,7 @@ int jpeg_encoder_create(const struct jpeg_config *config, struct jpeg_encoder **
 		return -ENOMEM;
 	encoder->config = *config;
 
-	encoder->compressor.err = jpeg_std_error(&encoder->errors);
-	encoder->errors.error_exit = fail;
-	encoder->errors.output_message = be_silent;
-	encoder->errors.emit_message = ignore_message;
+	encoder->compressor.err = quiet_errors(&encoder->errors, fail);
 	encoder->compressor.client_data = encoder;
 	if (setjmp(encoder->failure)) {
 		jpeg_encoder_destroy(encoder);

@@ -16,6 +16,7 @@
 
 #include <jpeglib.h>
 
+#include "encode/quiet.h"
 #include "encode/standard_dht.h"
 
 /* Rubbish before SOI that is worth searching. */
@@ -337,17 +338,6 @@ static void probe_failed(j_common_ptr decompressor)
 	longjmp(probe->over, 1);
 }
 
-static void probe_silent(j_common_ptr decompressor)
-{
-	(void)decompressor;
-}
-
-static void probe_ignore(j_common_ptr decompressor, int level)
-{
-	(void)decompressor;
-	(void)level;
-}
-
 static void probe_begin(j_decompress_ptr decompressor)
 {
 	(void)decompressor;
@@ -398,10 +388,7 @@ ON_ENCODE static bool reaches_last_row(const uint8_t *jpeg, size_t length)
 			.term_source = probe_begin},
 	};
 
-	probe.decompressor.err = jpeg_std_error(&probe.errors);
-	probe.errors.error_exit = probe_failed;
-	probe.errors.output_message = probe_silent;
-	probe.errors.emit_message = probe_ignore;
+	probe.decompressor.err = quiet_errors(&probe.errors, probe_failed);
 	probe.decompressor.client_data = &probe;
 	if (!setjmp(probe.over)) {
 		jpeg_create_decompress(&probe.decompressor);

@@ -53,19 +53,35 @@ ON_ENCODE static int make_jpeg(
 	return slicer_encode(p->slicer, view, packet);
 }
 
+/*
+ * Run the filters; they see the camera's own JPEG decoded, if it is one that would be passed on. The
+ * packet is where it is checked.
+ */
+ON_ENCODE static int filter_frame(struct pipeline *p, struct frame *view, struct packet *packet)
+{
+	const struct packet_piece *checked = &packet->pieces[0];
+	int err = 0;
+
+	if (chain_is_empty(p->chain))
+		return 0;
+	if (is_compressed(view))
+		err = copy_jpeg(p, view, packet);
+	if (!err && is_compressed(view))
+		err = jpeg_decode(p->decoder, checked->data, checked->length_bytes, 1, view);
+	return err < 0 ? err : chain_run(p->chain, view, &packet->results);
+}
+
 /* Make the packet of one frame, filtered. Returns 0 or a negative errno, counted. */
 ON_ENCODE static int encode_frame(
 	struct pipeline *p, const struct frame *frame, struct packet *packet, bool piecemeal)
 {
-	bool draws = chain_draws(p->chain, frame);
+	bool draws = chain_draws(p->chain, frame) && !is_compressed(frame);
 	int err = dmabuf_begin(frame, draws, &p->stats.dmabuf_syncs);
 	struct frame view = *frame;
 
 	if (err < 0)
 		goto count;
-	if (!chain_is_empty(p->chain))
-		err = is_compressed(frame) ? -EOPNOTSUPP
-					   : chain_run(p->chain, &view, &packet->results);
+	err = filter_frame(p, &view, packet);
 	if (!err)
 		err = make_jpeg(p, &view, packet, piecemeal);
 	dmabuf_end(frame, draws, &p->stats.dmabuf_syncs);
@@ -95,7 +111,8 @@ ON_ENCODE static const char *reason_of(int err)
 	case -EBADMSG:
 		return "the camera's JPEG is broken";
 	case -EOPNOTSUPP:
-		return "filters take no JPEGs of cameras; set format to a raw one, such as YUYV";
+		return "filters cannot take the kind of JPEG that the camera sends; set format to a raw "
+		       "one, such as YUYV";
 	default:
 		return strerror(-err);
 	}

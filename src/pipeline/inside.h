@@ -32,6 +32,7 @@
 #include "base/log.h"
 #include "base/pulse.h"
 #include "camera/desk.h"
+#include "encode/decode.h"
 #include "encode/slicer.h"
 #include "exchange/controls.h"
 #include "exchange/lending.h"
@@ -119,6 +120,7 @@ struct pipeline {
 
 	/* encode */
 	struct chain *chain; /* the newest that was taken */
+	struct jpeg_decoder *decoder; /* of the camera's own JPEGs, for filters */
 	struct slicer *slicer;
 	struct packet_pool pool;
 	struct log_limit bad_frames;

@@ -78,6 +78,8 @@ int pipeline_create(const struct camera_settings *settings, struct workers *work
 
 	err = slicer_create(&settings->jpeg, workers, &p->slicer);
 	if (!err)
+		err = jpeg_decoder_create(&p->decoder);
+	if (!err)
 		err = placeholder_create(settings->font, &p->placeholder);
 	for (size_t i = 0; !err && i < EXCHANGES; i++)
 		err = exchange_init(
@@ -239,6 +241,7 @@ void pipeline_destroy(struct pipeline *p)
 	}
 	packet_pool_finish(&p->pool);
 	slicer_destroy(p->slicer);
+	jpeg_decoder_destroy(p->decoder);
 	placeholder_destroy(p->placeholder);
 	list_exchanges(p, exchanges);
 	for (size_t i = 0; i < EXCHANGES; i++)
