@@ -311,10 +311,11 @@ ON_ENCODE static int encode_masked(struct bench *bench, const struct way *way)
 	struct chain **chain = &bench->chains[!strcmp(way->style, "mosaic")];
 	struct frame view = bench->frame;
 	struct results results = {0};
+	stat_counter copied_bytes = 0;
 	int err = *chain ? 0 : make_mask(way->style, chain);
 
 	if (!err)
-		err = chain_run(*chain, &view, &results);
+		err = chain_run(*chain, &view, &results, &copied_bytes);
 	return err ? err : jpeg_encode(bench->encoders[way->chroma], &view, &bench->packet);
 }
 

@@ -82,8 +82,7 @@ struct camera_stats {
 	stat_counter faults[CAMERA_FAULTS]; /* times it could not be opened, or failed, by cause */
 	stat_counter odd_time;     /* frames stamped backwards, ahead, or by another clock */
 	stat_counter odd_sequence; /* frames whose number did not rise */
-	stat_counter
-		copied_bytes; /* raw pixels, made by copying or converting others; also preview */
+	stat_counter copied_bytes; /* raw pixels made of others; also encode and preview */
 	struct histogram capture_to_dequeue;
 
 	/* preview */

@@ -68,7 +68,7 @@ ON_ENCODE static int filter_frame(struct pipeline *p, struct frame *view, struct
 		err = copy_jpeg(p, view, packet);
 	if (!err && is_compressed(view))
 		err = jpeg_decode(p->decoder, checked->data, checked->length_bytes, 1, view);
-	return err < 0 ? err : chain_run(p->chain, view, &packet->results);
+	return err < 0 ? err : chain_run(p->chain, view, &packet->results, &p->stats.copied_bytes);
 }
 
 /* Make the packet of one frame, filtered. Returns 0 or a negative errno, counted. */

@@ -131,8 +131,8 @@ ON_ENCODE static size_t plane_bytes(
 }
 
 /* Put the pixels of a frame where they can be written to. */
-ON_ENCODE static int copy_pixels(
-	struct chain *chain, const struct pixel_format *format, struct frame *frame)
+ON_ENCODE static int copy_pixels(struct chain *chain, const struct pixel_format *format,
+	struct frame *frame, stat_counter *copied_bytes)
 {
 	size_t bytes = 0, used = 0;
 
@@ -155,6 +155,7 @@ ON_ENCODE static int copy_pixels(
 		plane->dmabuf_fd = -1;
 		used += of_plane;
 	}
+	stat_add(copied_bytes, bytes);
 	frame->kept = false;
 	return 0;
 }
@@ -178,7 +179,8 @@ ON_ENCODE static int run_link(struct chain *chain, struct link *link,
 	return err;
 }
 
-int chain_run(struct chain *chain, struct frame *frame, struct results *results)
+int chain_run(struct chain *chain, struct frame *frame, struct results *results,
+	stat_counter *copied_bytes)
 {
 	const struct pixel_format *format = pixel_format_find(frame->fourcc);
 	int err = 0;
@@ -186,7 +188,7 @@ int chain_run(struct chain *chain, struct frame *frame, struct results *results)
 	if (!format || !pixels_fit(format, frame))
 		return -EINVAL;
 	if (chain->draws && frame->kept)
-		err = copy_pixels(chain, format, frame);
+		err = copy_pixels(chain, format, frame, copied_bytes);
 	for (unsigned i = 0; !err && i < chain->n_links; i++)
 		if (chain->links[i].overruns < CHAIN_OVERRUNS)
 			err = run_link(chain, &chain->links[i], format, frame, results);

@@ -40,10 +40,11 @@ ON_ENCODE bool chain_draws(const struct chain *chain, const struct frame *frame)
 /*
  * Do it. The frame is a copy of the camera's: its pixels are the same, or a copy of the chain's,
  * valid until the next call; how it is read, and which part, may be changed. The caller stands for
- * CPU access, to write if chain_draws().
+ * CPU access, to write if chain_draws(). What is copied is counted.
  * Returns 0, -EINVAL (a format or size that cannot be taken), -ENOMEM, or what a filter says.
  */
-ON_ENCODE int chain_run(struct chain *chain, struct frame *frame, struct results *results);
+ON_ENCODE int chain_run(struct chain *chain, struct frame *frame, struct results *results,
+	stat_counter *copied_bytes);
 
 /* The name of a plugin that is left out from now on, for it took too long; or NULL for no news. */
 ON_ENCODE const char *chain_take_news(struct chain *chain);

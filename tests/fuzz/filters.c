@@ -20,6 +20,7 @@ ON_ENCODE static void run(const struct process_config *config)
 	};
 	char reason[PROCESS_REASON_BYTES];
 	struct results results = {0};
+	stat_counter copied_bytes = 0;
 	struct chain *chain;
 	int err;
 
@@ -28,7 +29,7 @@ ON_ENCODE static void run(const struct process_config *config)
 	must(!err || (err == -EACCES && strstr(reason, "plugin-dir")));
 	if (err < 0)
 		return;
-	must(!chain_run(chain, &frame, &results));
+	must(!chain_run(chain, &frame, &results, &copied_bytes));
 	must(frame.width && frame.width <= 17 && frame.height && frame.height <= 18);
 	chain_destroy(chain);
 }

@@ -135,6 +135,13 @@ class Live(server.Case):
             self.assertIn(f'fanlight_filter_failures_total{{camera="camera",filter="{name}"}} 0',
                           metrics)
 
+    def test_copies_are_counted_where_frames_are_kept(self):
+        # The pattern goes on using its own.
+        self.change({"process": "mask", "mask": "0,0 9,0 9,9"})
+        before = self.fanlight.camera()["copied_bytes"]
+        pictures = self.outputs()[0]
+        eventually(lambda: next(pictures) and self.fanlight.camera()["copied_bytes"] > before)
+
     def test_what_is_not_allowed_changes_nothing(self):
         before = self.change({"process": "orient", "rotate": "180"})
         for change, setting, sentence in (

@@ -22,6 +22,7 @@ static const struct size sizes[] = {{1, 1}, {3, 2}, {17, 9}, {64, 48}, {101, 67}
 /* ---- chains ---- */
 
 static struct filter_stats stats[FILTERS_NAMED];
+static stat_counter copied_bytes;
 static struct results results;
 static char reason[PROCESS_REASON_BYTES];
 
@@ -97,7 +98,7 @@ ON_ENCODE static void mask_hides_all_of_its_polygon_and_nothing_else(void **stat
 			canvas_colour(pixel_format_find(formats[f]), &frame,
 				(const uint8_t[3]){0, 0, 0}, black);
 			assert_true(chain_draws(chain, &frame));
-			assert_int_equal(chain_run(chain, &view, &results), 0);
+			assert_int_equal(chain_run(chain, &view, &results, &copied_bytes), 0);
 			check_hidden(&frame, &before, box, black);
 			free_frame(&frame);
 			free_frame(&before);
@@ -133,7 +134,7 @@ ON_ENCODE static void mask_follows_the_order(void **state)
 		struct chain *chain = make_chain(settings);
 		struct frame view = frame;
 
-		assert_int_equal(chain_run(chain, &view, &results), 0);
+		assert_int_equal(chain_run(chain, &view, &results, &copied_bytes), 0);
 		check_hidden(&frame, &before, orders[i].box, (const uint8_t[]){16, 128, 128});
 		chain_destroy(chain);
 		free_frame(&frame);
@@ -155,7 +156,7 @@ ON_ENCODE static void mosaic_has_one_value_a_block(void **state)
 			     view = frame;
 		struct canvas canvas;
 
-		assert_int_equal(chain_run(chain, &view, &results), 0);
+		assert_int_equal(chain_run(chain, &view, &results, &copied_bytes), 0);
 		canvas_init(&canvas, pixel_format_find(formats[f]), &frame);
 		for (unsigned k = 0; k < canvas.n_components; k++) {
 			const struct canvas_component *c = &canvas.components[k];
@@ -182,7 +183,7 @@ ON_ENCODE static void check_orient(
 
 	*ret_view = frame;
 	assert_false(chain_draws(chain, &frame));
-	assert_int_equal(chain_run(chain, ret_view, &results), 0);
+	assert_int_equal(chain_run(chain, ret_view, &results, &copied_bytes), 0);
 	assert_int_equal(frame_shown_width(ret_view), shown.width);
 	assert_int_equal(frame_shown_height(ret_view), shown.height);
 	assert_true(pixels_fit(pixel_format_find(frame.fourcc), ret_view));
@@ -260,11 +261,16 @@ ON_ENCODE static void what_the_camera_keeps_stays_as_it_is(void **state)
 		struct frame before = make_frame(
 				     formats[f], (struct size){33, 17}, FRAME_LIMITED_RANGE),
 			     view;
+		uint64_t bytes = 0;
 
 		frame.kept = true;
 		view = frame;
 		assert_false(chain_draws(chain, &frame));
-		assert_int_equal(chain_run(chain, &view, &results), 0);
+		copied_bytes = 0;
+		assert_int_equal(chain_run(chain, &view, &results, &copied_bytes), 0);
+		for (uint32_t i = 0; i < frame.n_planes; i++)
+			bytes += frame.planes[i].size_bytes;
+		assert_int_equal(stat_read(&copied_bytes), bytes);
 		assert_true(pixels_fit(pixel_format_find(formats[f]), &view));
 		for (uint32_t i = 0; i < frame.n_planes; i++) {
 			assert_memory_equal(frame.planes[i].data, before.planes[i].data,
@@ -287,9 +293,9 @@ ON_ENCODE static void frames_that_do_not_fit_are_refused(void **state)
 
 	(void)state;
 	frame.height++;
-	assert_int_equal(chain_run(chain, &frame, &results), -EINVAL);
+	assert_int_equal(chain_run(chain, &frame, &results, &copied_bytes), -EINVAL);
 	frame.fourcc = V4L2_PIX_FMT_MJPEG;
-	assert_int_equal(chain_run(chain, &frame, &results), -EINVAL);
+	assert_int_equal(chain_run(chain, &frame, &results, &copied_bytes), -EINVAL);
 	chain_destroy(chain);
 	free_frame(&frame);
 }
@@ -308,7 +314,7 @@ ON_ENCODE static void times_are_counted_by_name(void **state)
 		struct frame view = frame;
 
 		chain = make_chain(settings);
-		assert_int_equal(chain_run(chain, &view, &results), 0);
+		assert_int_equal(chain_run(chain, &view, &results, &copied_bytes), 0);
 		chain_destroy(chain);
 	}
 	assert_string_equal(filter_stats_name(&stats[0]), "mask");

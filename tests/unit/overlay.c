@@ -38,6 +38,7 @@ void __wrap_text_draw(struct text *text, const struct text_plane *plane, uint32_
 }
 
 static struct filter_stats stats[FILTERS_NAMED];
+static stat_counter copied_bytes;
 static char reason[PROCESS_REASON_BYTES];
 
 static int make_chain(const char *rotate, const char *flip, const char *scale, const char *overlay,
@@ -61,7 +62,7 @@ ON_ENCODE static void run(struct chain *chain, struct frame frame, struct frame 
 	struct results results = {1, {{"found", "it"}}};
 
 	*ret_view = frame;
-	assert_int_equal(chain_run(chain, ret_view, &results), 0);
+	assert_int_equal(chain_run(chain, ret_view, &results, &copied_bytes), 0);
 }
 
 /* ---- what is expected ---- */

@@ -22,6 +22,7 @@
 
 static char folder[] = "/tmp/fanlight-plugins-XXXXXX";
 static struct filter_stats stats[FILTERS_NAMED];
+static stat_counter copied_bytes;
 static char reason[PROCESS_REASON_BYTES];
 
 /* ---- files ---- */
@@ -182,7 +183,7 @@ ON_ENCODE static void plugin_draws_as_its_settings_say(void **state)
 
 	(void)state;
 	assert_true(chain_draws(chain, &frame));
-	assert_int_equal(chain_run(chain, &frame, &results), 0);
+	assert_int_equal(chain_run(chain, &frame, &results, &copied_bytes), 0);
 	for (unsigned y = 0; y < HEIGHT; y++)
 		for (unsigned x = 0; x < WIDTH; x++)
 			assert_int_equal(pixels[y * WIDTH + x],
@@ -199,7 +200,7 @@ ON_ENCODE static void plugin_tells_what_it_finds(void **state)
 
 	(void)state;
 	assert_false(chain_draws(chain, &frame));
-	assert_int_equal(chain_run(chain, &frame, &results), 0);
+	assert_int_equal(chain_run(chain, &frame, &results, &copied_bytes), 0);
 	assert_int_equal(results.n, 1);
 	assert_string_equal(results.all[0].name, "brightness");
 	assert_string_equal(results.all[0].text, "20");
@@ -213,7 +214,7 @@ ON_ENCODE static void results_are_bounded(void **state)
 	struct results results = {0};
 
 	(void)state;
-	assert_int_equal(chain_run(chain, &frame, &results), 0);
+	assert_int_equal(chain_run(chain, &frame, &results, &copied_bytes), 0);
 	assert_int_equal(results.n, RESULTS_MOST);
 	assert_string_equal(results.all[0].text, "second");
 	assert_string_equal(results.all[7].name, "h");
@@ -229,7 +230,7 @@ ON_ENCODE static void frame_that_a_plugin_refuses_is_counted(void **state)
 	unsigned i = 0;
 
 	(void)state;
-	assert_int_equal(chain_run(chain, &frame, &results), -EIO);
+	assert_int_equal(chain_run(chain, &frame, &results, &copied_bytes), -EIO);
 	while (strcmp(filter_stats_name(&stats[i]), "plugin:fails") != 0)
 		i++;
 	assert_int_equal(stat_read(&stats[i].failed), 1);
@@ -246,7 +247,7 @@ ON_ENCODE static void plugin_that_is_too_slow_again_and_again_is_left_out(void *
 
 	(void)state;
 	while (!name) {
-		assert_int_equal(chain_run(chain, &frame, &results), 0);
+		assert_int_equal(chain_run(chain, &frame, &results, &copied_bytes), 0);
 		name = chain_take_news(chain);
 		frames++;
 	}
@@ -255,7 +256,7 @@ ON_ENCODE static void plugin_that_is_too_slow_again_and_again_is_left_out(void *
 	assert_null(chain_take_news(chain));
 
 	/* From then on it is not called, and so not timed. */
-	assert_int_equal(chain_run(chain, &frame, &results), 0);
+	assert_int_equal(chain_run(chain, &frame, &results, &copied_bytes), 0);
 	while (strcmp(filter_stats_name(&stats[i]), "plugin:slow") != 0)
 		i++;
 	assert_int_equal(histogram_count(&stats[i].time), frames);
@@ -271,7 +272,7 @@ ON_ENCODE static void without_a_budget_it_may_be_slow(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 2 * CHAIN_OVERRUNS; i++) {
-		assert_int_equal(chain_run(chain, &frame, &results), 0);
+		assert_int_equal(chain_run(chain, &frame, &results, &copied_bytes), 0);
 		assert_null(chain_take_news(chain));
 	}
 	chain_destroy(chain);
