@@ -29,6 +29,17 @@ def run(*command, **others):
     return result.stdout
 
 
+def contents(package, folder):
+    """Unpack a package. Returns its files, but for documents."""
+    run("dpkg-deb", "-x", package, folder)
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+    return {path for path in found if not path.startswith("usr/share/doc/")}
+
+
+def lintian(*packages):
+    return run("lintian", "--allow-root", "--fail-on", "error,warning", "--quiet", *packages)
+
+
 class Package(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -36,21 +47,16 @@ class Package(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         run(ROOT / "deploy/debian/build", cls.folder)
         cls.packages = {path.name.split("_")[0]: path for path in cls.folder.glob("*.deb")}
-        for name, path in cls.packages.items():
-            run("dpkg-deb", "-x", path, cls.folder / name)
+        cls.contents = {name: contents(path, cls.folder / name)
+                        for name, path in cls.packages.items()}
 
     def test_each_package_has_its_files_and_only_documents_besides(self):
         self.assertEqual(self.packages.keys(), {*CONTENTS, "fanlight-dbgsym"})
         for package, expected in CONTENTS.items():
-            folder = self.folder / package
-            found = {str(path.relative_to(folder)) for path in folder.rglob("*")
-                     if not path.is_dir()}
-            self.assertEqual({path for path in found if not path.startswith("usr/share/doc/")},
-                             expected)
+            self.assertEqual(self.contents[package], expected)
 
     def test_lintian_finds_neither_errors_nor_warnings(self):
-        self.assertEqual(run("lintian", "--allow-root", "--fail-on", "error,warning", "--quiet",
-                             *self.packages.values()), "")
+        self.assertEqual(lintian(*self.packages.values()), "")
 
     def test_the_program_runs_and_takes_the_settings_that_come_with_it(self):
         folder = self.folder / "fanlight"
@@ -86,6 +92,25 @@ class Package(unittest.TestCase):
                     folder / "usr/share/pkgconfig/fanlight.pc").split()
         run("cc", "-fsyntax-only", "-x", "c", *flags, f"-I{folder}/usr/include", "-",
             input="#include <fanlight/frame.h>\n")
+
+
+class Cross(unittest.TestCase):
+    """The package for boards, as a machine of another kind builds it."""
+
+    def test_it_is_built_for_arm64_with_the_same_files_and_lintian_finds_nothing(self):
+        with tempfile.TemporaryDirectory(prefix="fanlight-cross-") as name:
+            folder = pathlib.Path(name)
+            run(ROOT / "deploy/debian/build", "--arch", "arm64", folder)
+            package = next(folder.glob("fanlight_*_arm64.deb"))
+            self.assertEqual(contents(package, folder / "fanlight"), CONTENTS["fanlight"])
+            self.assertIn("ARM aarch64", run("file", folder / "fanlight/usr/bin/fanlight"))
+            self.assertEqual(lintian(*folder.glob("*.deb")), "")
+
+    def test_an_architecture_that_debian_does_not_know_is_refused(self):
+        result = subprocess.run([ROOT / "deploy/debian/build", "--arch", "arm65"],
+                                capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("such as arm64, not 'arm65'", result.stderr)
 
 
 if __name__ == "__main__":

@@ -13,30 +13,13 @@ from pathlib import Path
 import kernel
 
 BASICS = ['systemd-sysv', 'udev', 'kmod', 'python3', 'python3-pil']
-# What nobody in there reads.
-LEFT_OUT = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*']
-APT = Path('/etc/apt')
-
-
-def sources():
-    """This machine's own, in the order in which apt reads them."""
-    return [path for path in [APT / 'sources.list', *sorted(APT.glob('sources.list.d/*'))]
-            if path.suffix in ('.list', '.sources') and path.is_file()]
+ROOT = Path(__file__).resolve().parents[2] / 'deploy/debian/root'
 
 
 def make(packages, directory):
-    release = kernel.output_of('sh', '-c', '. /etc/os-release && echo $VERSION_CODENAME').strip()
-    # How apt reaches them, where that is not the way it does by itself.
-    options = [line for line in kernel.output_of('apt-config', 'dump').splitlines()
-               if line.startswith('Acquire::')]
-    with tempfile.NamedTemporaryFile('w', suffix='.conf') as apt:
-        apt.write('\n'.join(options))
-        apt.flush()
-        command = ['mmdebstrap', '--quiet', '--variant=minbase', '--format=directory',
-                   f'--aptopt={apt.name}', *(f'--dpkgopt=path-exclude={path}' for path in LEFT_OUT),
-                   f'--include={",".join([*BASICS, *packages])}', release, directory, *sources()]
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                text=True, check=False)
+    result = subprocess.run([ROOT, directory, '--variant=minbase', '--format=directory',
+                             f'--include={",".join([*BASICS, *packages])}'],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if result.returncode:
         raise kernel.Unavailable(f'mmdebstrap makes no root: {result.stdout.strip()[-500:]}')
 
