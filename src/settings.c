@@ -568,6 +568,7 @@ static const struct setting settings_table[] = {
 	PROCESS("mask", "X,Y X,Y X,Y;..."),
 	PROCESS("mask-style", "black|mosaic"),
 	PROCESS("overlay", "PLACE TEXT;..."),
+	PROCESS("logo", "PATH"),
 	PROCESS("plugin-dir", "PATH"),
 	PROCESS("plugin-budget", "MS|off"),
 };

@@ -42,7 +42,7 @@ void on_a_new_thread(void)
 
 def compile_text(arguments, text=None):
     """What clang says to it; "" when it is content."""
-    libraries = ["libh2o-evloop", "libdrm", "jansson", "freetype2"]
+    libraries = ["libh2o-evloop", "libdrm", "jansson", "freetype2", "libpng"]
     packages = subprocess.run(["pkg-config", "--cflags", *libraries], text=True, check=True,
                               stdout=subprocess.PIPE).stdout.split()
     command = [*CLANG, "-std=gnu11", "-fsyntax-only", "-D_GNU_SOURCE", "-DH2O_USE_LIBUV=0",

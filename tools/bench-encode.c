@@ -9,7 +9,8 @@
  *       chooses; whole frames are measured twice, to tell what a difference means.
  * busy: the same while every core has another process to run as well.
  * order: CPU time of one thread when the frame is turned or scaled as it is read.
- * mask: the same when a quarter of it is hidden first, again and again the same.
+ * filter: the same when a quarter of it is hidden first, again and again the same, or text is drawn
+ *       upon it that stays as it is or is another each time.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -52,6 +53,8 @@ struct result {
 	unsigned n_sliced;
 };
 
+enum bench_filter { MASK_BLACK, MASK_MOSAIC, OVERLAY, OVERLAY_NUMBER, FILTERS };
+
 /* A frame, and all that it goes through. */
 struct bench {
 	struct frame frame;
@@ -64,8 +67,9 @@ struct bench {
 	struct jpeg_error_mgr errors;
 	struct jpeg_encoder *encoders[JPEG_CHROMA_SOURCE + 1];
 	struct workers *workers;
-	struct slicer *slicer;   /* of workers */
-	struct chain *chains[2]; /* that mask: black, and as a mosaic */
+	struct slicer *slicer; /* of workers */
+	struct chain *chains[FILTERS];
+	uint32_t sequence;
 	struct result results[WAYS_MOST];
 };
 
@@ -77,8 +81,8 @@ struct way {
 	enum frame_encoding encoding;
 	enum frame_range range;
 	struct frame_order order;
-	unsigned divisor;  /* of the size; 0 leaves it */
-	const char *style; /* of the mask */
+	unsigned divisor; /* of the size; 0 leaves it */
+	enum bench_filter filter;
 };
 
 /* ---- pictures ---- */
@@ -293,27 +297,40 @@ ON_ENCODE static int encode_ours(struct bench *bench, const struct way *way)
 	return jpeg_encode(bench->encoders[way->chroma], &bench->frame, &bench->packet);
 }
 
-ANY_THREAD static int make_mask(const char *style, struct chain **ret_chain)
+ANY_THREAD static int make_chain(enum bench_filter filter, struct chain **ret_chain)
 {
+	static const struct {
+		enum process_setting setting;
+		const char *value;
+	} settings[FILTERS] = {
+		[MASK_BLACK] = {PROCESS_MASK_STYLE, "black"},
+		[MASK_MOSAIC] = {PROCESS_MASK_STYLE, "mosaic"},
+		[OVERLAY] = {PROCESS_OVERLAY, "bottom-left {name} %F %T"},
+		[OVERLAY_NUMBER] = {PROCESS_OVERLAY, "bottom-left {name} {sequence} %F"},
+	};
 	static struct filter_stats stats[FILTERS_NAMED];
 	char reason[PROCESS_REASON_BYTES];
 	struct process_config config;
 
 	process_config_init(&config);
-	(void)process_set(&config, PROCESS_STEPS, "mask"); /* these are right */
+	config.camera = "bench";
+	config.font = FONT;
+	(void)process_set(&config, PROCESS_STEPS, /* these are right */
+		filter < OVERLAY ? "mask" : "overlay");
 	(void)process_set(&config, PROCESS_MASK, "25,25 75,25 75,75 25,75");
-	(void)process_set(&config, PROCESS_MASK_STYLE, style);
+	(void)process_set(&config, settings[filter].setting, settings[filter].value);
 	return chain_create(&config, stats, ret_chain, reason);
 }
 
-ON_ENCODE static int encode_masked(struct bench *bench, const struct way *way)
+ON_ENCODE static int encode_filtered(struct bench *bench, const struct way *way)
 {
-	struct chain **chain = &bench->chains[!strcmp(way->style, "mosaic")];
+	struct chain **chain = &bench->chains[way->filter];
 	struct frame view = bench->frame;
 	struct results results = {0};
 	stat_counter copied_bytes = 0;
-	int err = *chain ? 0 : make_mask(way->style, chain);
+	int err = *chain ? 0 : make_chain(way->filter, chain);
 
+	view.sequence = bench->sequence++;
 	if (!err)
 		err = chain_run(*chain, &view, &results, &copied_bytes);
 	return err ? err : jpeg_encode(bench->encoders[way->chroma], &view, &bench->packet);
@@ -359,10 +376,12 @@ static const struct way order_ways[] = {
 	{"1/8", encode_ours, .divisor = 8},
 };
 
-static const struct way mask_ways[] = {
+static const struct way filter_ways[] = {
 	{"as it lies", encode_ours},
-	{"black", encode_masked, .style = "black"},
-	{"mosaic", encode_masked, .style = "mosaic"},
+	{"mask, black", encode_filtered, .filter = MASK_BLACK},
+	{"mask, mosaic", encode_filtered, .filter = MASK_MOSAIC},
+	{"overlay", encode_filtered, .filter = OVERLAY},
+	{"overlay, a number", encode_filtered, .filter = OVERLAY_NUMBER},
 };
 
 static const struct way cut_ways[] = {
@@ -389,7 +408,7 @@ static const struct part {
 		CLOCK_MONOTONIC, .cut = true, .busy = true},
 	{"order", "CPU time by order", order_ways, sizeof order_ways / sizeof *order_ways,
 		CLOCK_THREAD_CPUTIME_ID},
-	{"mask", "CPU time by mask", mask_ways, sizeof mask_ways / sizeof *mask_ways,
+	{"filter", "CPU time by filter", filter_ways, sizeof filter_ways / sizeof *filter_ways,
 		CLOCK_THREAD_CPUTIME_ID},
 };
 #define N_PARTS (sizeof parts / sizeof parts[0])
@@ -550,7 +569,7 @@ ON_MAIN static void close_bench(struct bench *bench)
 {
 	for (unsigned i = 0; i < WAYS_MOST; i++)
 		free(bench->results[i].took_ns);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < FILTERS; i++)
 		chain_destroy(bench->chains[i]);
 	slicer_destroy(bench->slicer);
 	workers_destroy(bench->workers);
@@ -666,7 +685,7 @@ static int write_report(const char *path, unsigned rounds, json_t *rows)
 static int usage(int status)
 {
 	fprintf(stderr,
-		"usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy] [order] [mask]\n",
+		"usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy] [order] [filter]\n",
 		ROUNDS_MOST);
 	return status;
 }

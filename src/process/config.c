@@ -13,8 +13,6 @@
 #define DIVISOR_MOST   64
 #define BUDGET_MS_MOST 1000
 
-#define LINE_PERCENT 5
-
 #define PLUGIN_PREFIX "plugin:"
 
 static const char *const filter_names[] = {
@@ -296,8 +294,8 @@ static bool take_looks(const char **at, struct overlay_item *item)
 	}
 }
 
-/* A template, up to a ; that is no field's, or the end. */
-static bool take_template(const char **at, char ret_template[PROCESS_TEXT_BYTES])
+/* A template, or the logo, up to a ; that is no field's, or the end. */
+static bool take_template(const char **at, struct overlay_item *item)
 {
 	const char *end = *at;
 	size_t length;
@@ -307,10 +305,11 @@ static bool take_template(const char **at, char ret_template[PROCESS_TEXT_BYTES]
 	length = (size_t)(end - *at);
 	while (length && (*at)[length - 1] == ' ')
 		length--;
-	memcpy(ret_template, *at, length);
-	ret_template[length] = '\0';
+	memcpy(item->template, *at, length);
+	item->template[length] = '\0';
 	*at = end;
-	return length && template_is_right(ret_template);
+	item->is_logo = !strcmp(item->template, "{logo}");
+	return item->is_logo || (length && template_is_right(item->template));
 }
 
 static bool parse_overlay(struct process_config *config, const char *text)
@@ -323,12 +322,10 @@ static bool parse_overlay(struct process_config *config, const char *text)
 
 		if (overlay->n_items == PROCESS_OVERLAYS_MOST)
 			return false;
-		*item = (struct overlay_item){.size = LINE_PERCENT,
-			.size_in_percent = true,
-			.ink = {{255, 255, 255}, 255},
-			.box = {{0, 0, 0}, 128}};
+		*item = (struct overlay_item){
+			.ink = {{255, 255, 255}, 255}, .box = {{0, 0, 0}, 128}};
 		if (!take_place(&text, item) || !take_looks(&text, item) ||
-			!take_template(&text, item->template))
+			!take_template(&text, item))
 			return false;
 		overlay->n_items++;
 		(void)take(&text, ";"); /* or it is the end */
@@ -337,7 +334,7 @@ static bool parse_overlay(struct process_config *config, const char *text)
 	return true;
 }
 
-static bool parse_plugin_dir(struct process_config *config, const char *text)
+static bool parse_path(struct process_config *config, const char *text)
 {
 	(void)config; /* it is there as it stands */
 	return !*text || *text == '/';
@@ -356,6 +353,7 @@ static const struct {
 	const char *name, *initially, *allowed;
 	bool (*parse)(struct process_config *config, const char *text);
 	enum filter_kind filter; /* whose it is, but for the first */
+	bool fixed;              /* while it runs */
 } settings[] = {
 	[PROCESS_STEPS] = {"process", "",
 		"names with commas between them, each once: orient, mask, overlay (behind orient), or "
@@ -378,13 +376,15 @@ static const struct {
 	[PROCESS_OVERLAY] = {"overlay", "",
 		"PLACE LOOKS TEXT, with a ; before the next: a corner such as top-left, or X,Y; perhaps "
 		"size=24 or 5%, colour=#ffffff, box=#00000080 or none; text with %T and others of "
-		"strftime, {name}, {fps}, {sequence}, {size}, {result:NAME}",
+		"strftime, {name}, {fps}, {sequence}, {size}, {result:NAME}; or {logo} alone",
 		parse_overlay, FILTER_OVERLAY},
-	[PROCESS_PLUGIN_DIR] = {"plugin-dir", "", "the path of a folder, from / on",
-		parse_plugin_dir, FILTER_PLUGIN},
+	[PROCESS_LOGO] = {"logo", "", "the path of a PNG, from / on", parse_path, FILTER_OVERLAY,
+		true},
+	[PROCESS_PLUGIN_DIR] = {"plugin-dir", "", "the path of a folder, from / on", parse_path,
+		FILTER_PLUGIN, true},
 	[PROCESS_PLUGIN_BUDGET] = {"plugin-budget", "off",
 		"a whole number of milliseconds from 1 to 1000, or off", parse_plugin_budget,
-		FILTER_PLUGIN},
+		FILTER_PLUGIN, true},
 };
 
 const char *process_setting_name(enum process_setting setting)
@@ -399,7 +399,7 @@ const char *process_setting_allowed(enum process_setting setting)
 
 bool process_setting_is_fixed(enum process_setting setting)
 {
-	return settings[setting].filter == FILTER_PLUGIN;
+	return settings[setting].fixed;
 }
 
 enum process_setting process_find_setting(const char *name)

@@ -31,6 +31,7 @@ enum process_setting {
 	PROCESS_MASK,
 	PROCESS_MASK_STYLE,
 	PROCESS_OVERLAY,
+	PROCESS_LOGO,
 	PROCESS_PLUGIN_DIR,
 	PROCESS_PLUGIN_BUDGET,
 	PROCESS_SETTINGS,
@@ -73,8 +74,10 @@ struct overlay_colour {
 struct overlay_item {
 	bool in_corner, from_right, from_bottom;
 	uint32_t x, y; /* pixels from there, unless in a corner */
-	uint32_t size; /* of a line, in pixels, or in percent of the picture's height */
+	uint32_t
+		size; /* of a line or logo, in pixels or in percent of the picture's height, or 0 */
 	bool size_in_percent;
+	bool is_logo;
 	struct overlay_colour ink, box;
 	char template[PROCESS_TEXT_BYTES];
 };
@@ -101,7 +104,7 @@ struct process_config {
 ANY_THREAD const char *process_setting_name(enum process_setting setting);
 ANY_THREAD const char *process_setting_allowed(enum process_setting setting);
 
-/* Whether only the settings file may say it: what is loaded from where is not for the network. */
+/* Whether only the settings file may say it: which files are read is not for the network. */
 ANY_THREAD bool process_setting_is_fixed(enum process_setting setting);
 
 /* The setting of a name, or PROCESS_SETTINGS for none. */

@@ -1,5 +1,5 @@
 /*
- * Overlay: words over the picture, upright as it is shown.
+ * Overlay: words and a logo over the picture, upright as it is shown.
  *
  * An overlay is painted when its words change, or the kind of frames, and glazed upon each frame from
  * then on. To paint is to find for every sample beneath it how much of that is kept, and what is
@@ -15,11 +15,15 @@
 #include "base/clock.h"
 #include "process/canvas.h"
 #include "process/filter.h"
+#include "process/logo.h"
 #include "process/template.h"
 #include "process/text.h"
 
 /* In words of one overlay; the rest is left out. */
 #define WORDS_BYTES 512
+
+/* Of a line, where no size is given: percent of the picture's height. */
+#define LINE_PERCENT 5
 
 /* Of a line's height: on either side of words, and from a corner of the picture. */
 #define PADDING(line_px) ((line_px) / 4)
@@ -45,7 +49,7 @@ struct area {
 
 struct layer {
 	const struct overlay_item *item;
-	struct text *text;
+	struct text *text;       /* NULL for the logo */
 	char words[WORDS_BYTES]; /* that it was painted with */
 	bool painted;
 	struct area areas[CANVAS_COMPONENTS];
@@ -55,6 +59,7 @@ struct overlay {
 	struct filter filter;
 	struct overlay_config config;
 	const char *camera;
+	struct logo logo;
 	struct layer layers[PROCESS_OVERLAYS_MOST];
 	struct frame like; /* that they were painted for */
 
@@ -77,7 +82,7 @@ ON_ENCODE static uint32_t whole_height(const struct frame *frame)
 	return frame->order.transposed ? frame->width : frame->height;
 }
 
-/* Pixels down the whole picture, of pixels as they are shown. */
+/* Pixels of the whole picture, of pixels as they are shown. */
 ON_ENCODE static uint32_t unscale(uint32_t shown, uint32_t of_whole, uint32_t of_shown)
 {
 	return (uint32_t)((uint64_t)shown * of_whole / of_shown);
@@ -88,8 +93,9 @@ ON_ENCODE static uint32_t line_height(const struct overlay_item *item, const str
 {
 	uint32_t shown = frame_shown_height(frame), whole = whole_height(frame), line_px;
 
-	line_px = item->size_in_percent ? whole * item->size / 100
-					: unscale(item->size, whole, shown);
+	line_px = !item->size             ? whole * LINE_PERCENT / 100
+		  : item->size_in_percent ? whole * item->size / 100
+					  : unscale(item->size, whole, shown);
 	return line_px < PROCESS_LINE_LEAST  ? PROCESS_LINE_LEAST
 	       : line_px > PROCESS_LINE_MOST ? PROCESS_LINE_MOST
 					     : line_px;
@@ -110,6 +116,19 @@ ON_ENCODE static void put_in_place(const struct overlay_item *item, const struct
 	y = item->in_corner ? MARGIN(line_px) : unscale(item->y, height, frame_shown_height(frame));
 	painting->left = place(item->from_right, x, painting->width, width);
 	painting->top = place(item->from_bottom, y, painting->height, height);
+}
+
+/* Make a painting of this size, but no larger than the picture. Returns 0 or -ENOMEM. */
+ON_ENCODE static int begin_painting(
+	const struct frame *frame, uint32_t width, uint32_t height, struct painting *ret_painting)
+{
+	uint32_t most_width = whole_width(frame), most_height = whole_height(frame);
+
+	*ret_painting = (struct painting){.width = width < most_width ? width : most_width,
+		.height = height < most_height ? height : most_height};
+	ret_painting->pixels = calloc(
+		(size_t)ret_painting->width * ret_painting->height, sizeof(struct paint));
+	return ret_painting->pixels ? 0 : -ENOMEM;
 }
 
 /* What paint is of each coverage by ink, over the box. */
@@ -159,39 +178,71 @@ ON_ENCODE static uint32_t count_lines(const char *words)
 	return n;
 }
 
-/* Paint words, no larger than the picture. Returns 0 or a negative errno. */
+/* Returns 0 or a negative errno. */
 ON_ENCODE static int paint_words(struct layer *layer, const struct pixel_format *format,
 	const struct frame *frame, struct painting *ret_painting)
 {
-	uint32_t most_width = whole_width(frame), most_height = whole_height(frame);
-	uint32_t line_px = line_height(layer->item, frame), width, height;
+	uint32_t line_px = line_height(layer->item, frame), width;
 	struct paint paints[256];
 	struct text_plane plane;
-	size_t n;
 	int err = text_resize(layer->text, line_px);
 
-	*ret_painting = (struct painting){0};
 	if (err < 0 || !*layer->words)
 		return err;
 	width = set_words(layer->text, layer->words, line_px, NULL) + 2 * PADDING(line_px);
-	height = count_lines(layer->words) * line_px;
-	width = width < most_width ? width : most_width;
-	height = height < most_height ? height : most_height;
-	n = (size_t)width * height;
-	*ret_painting = (struct painting){
-		.width = width, .height = height, .pixels = calloc(n, sizeof(struct paint))};
-	plane = (struct text_plane){calloc(n, 1), width, height, width};
-	if (!ret_painting->pixels || !plane.pixels) {
-		free(ret_painting->pixels);
-		free(plane.pixels);
+	err = begin_painting(frame, width, count_lines(layer->words) * line_px, ret_painting);
+	if (err < 0)
+		return err;
+	plane = (struct text_plane){.width = ret_painting->width,
+		.height = ret_painting->height,
+		.stride_bytes = ret_painting->width};
+	plane.pixels = calloc(plane.width, plane.height);
+	if (!plane.pixels)
 		return -ENOMEM;
-	}
 	put_in_place(layer->item, frame, line_px, ret_painting);
 	(void)set_words(layer->text, layer->words, line_px, &plane);
 	mix(layer->item, format, frame, paints);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < (size_t)plane.width * plane.height; i++)
 		ret_painting->pixels[i] = paints[plane.pixels[i]];
 	free(plane.pixels);
+	return 0;
+}
+
+ON_ENCODE static const uint8_t *logo_pixel(const struct logo *logo, uint32_t x, uint32_t y)
+{
+	return logo->pixels + ((size_t)y * logo->width + x) * LOGO_PIXEL_BYTES;
+}
+
+/* Paint the logo, in its own size unless told. Returns 0 or -ENOMEM. */
+ON_ENCODE static int paint_logo(const struct logo *logo, const struct overlay_item *item,
+	const struct pixel_format *format, const struct frame *frame, struct painting *ret_painting)
+{
+	uint32_t whole = whole_height(frame), shown = frame_shown_height(frame);
+	uint32_t height = item->size ? line_height(item, frame)
+				     : unscale(logo->height, whole, shown);
+	uint32_t width = unscale((uint32_t)((uint64_t)logo->width * height / logo->height),
+		whole_width(frame) * shown, frame_shown_width(frame) * whole);
+	struct paint *paint;
+	int err;
+
+	height = height ? height : 1;
+	width = width ? width : 1;
+	err = begin_painting(frame, width, height, ret_painting);
+	if (err < 0)
+		return err;
+	put_in_place(item, frame, whole * LINE_PERCENT / 100, ret_painting);
+	paint = ret_painting->pixels;
+	for (uint32_t y = 0; y < ret_painting->height; y++)
+		for (uint32_t x = 0; x < ret_painting->width; x++, paint++) {
+			const uint8_t *pixel = logo_pixel(logo, unscale(x, logo->width, width),
+				unscale(y, logo->height, height));
+			uint8_t values[CANVAS_COMPONENTS];
+
+			canvas_colour(format, frame, pixel, values);
+			paint->keep = (uint16_t)(255 - pixel[3]);
+			for (unsigned k = 0; k < CANVAS_COMPONENTS; k++)
+				paint->add[k] = (uint16_t)(values[k] * pixel[3]);
+		}
 	return 0;
 }
 
@@ -275,14 +326,14 @@ ON_ENCODE static int make_area(const struct painting *painting, const struct fra
 	return 0;
 }
 
-ON_ENCODE static int paint(struct layer *layer, const struct pixel_format *format,
-	const struct frame *frame, const struct canvas *canvas)
+ON_ENCODE static int paint(const struct overlay *overlay, struct layer *layer,
+	const struct pixel_format *format, const struct frame *frame, const struct canvas *canvas)
 {
-	struct painting painting;
-	int err = paint_words(layer, format, frame, &painting);
+	const struct overlay_item *item = layer->item;
+	struct painting painting = {0};
+	int err = item->is_logo ? paint_logo(&overlay->logo, item, format, frame, &painting)
+				: paint_words(layer, format, frame, &painting);
 
-	if (err < 0)
-		return err;
 	for (unsigned k = 0; !err && k < canvas->n_components; k++)
 		err = make_area(&painting, frame, canvas, k, &layer->areas[k]);
 	free(painting.pixels);
@@ -358,11 +409,14 @@ ON_ENCODE static int overlay_run(struct filter *filter, const struct pixel_forma
 		struct layer *layer = &overlay->layers[i];
 		char words[WORDS_BYTES];
 
-		template_expand(layer->item->template, &values, words, sizeof words);
+		if (layer->item->is_logo)
+			strcpy(words, layer->item->template);
+		else
+			template_expand(layer->item->template, &values, words, sizeof words);
 		if (!layer->painted || strcmp(words, layer->words) != 0) {
 			layer->painted = false;
 			strcpy(layer->words, words);
-			err = paint(layer, format, frame, &canvas);
+			err = paint(overlay, layer, format, frame, &canvas);
 		}
 		if (!err)
 			glaze(&canvas, layer->areas);
@@ -381,7 +435,26 @@ static void overlay_destroy(struct filter *filter)
 		for (unsigned k = 0; k < CANVAS_COMPONENTS; k++)
 			free(layer->areas[k].glazes);
 	}
+	logo_free(&overlay->logo);
 	free(overlay);
+}
+
+/* Have what an overlay is painted with. Returns 0 or a negative errno with a sentence in reason. */
+static int provide(const struct process_config *config, struct overlay *overlay,
+	struct layer *layer, char reason[PROCESS_REASON_BYTES])
+{
+	int err;
+
+	if (layer->item->is_logo)
+		return overlay->logo.pixels
+			       ? 0
+			       : logo_load(config->texts[PROCESS_LOGO], &overlay->logo, reason);
+	err = text_create(config->font, PROCESS_LINE_MOST, &layer->text);
+	if (err < 0)
+		(void)snprintf(reason, PROCESS_REASON_BYTES,
+			"overlay has no font: %.160s: %s; name another with the setting font",
+			config->font, err == -EINVAL ? "it cannot be scaled" : strerror(-err));
+	return err;
 }
 
 int overlay_create(const struct process_config *config, struct filter **ret_filter,
@@ -398,13 +471,10 @@ int overlay_create(const struct process_config *config, struct filter **ret_filt
 	overlay->camera = config->camera;
 	for (unsigned i = 0; !err && i < overlay->config.n_items; i++) {
 		overlay->layers[i].item = &overlay->config.items[i];
-		err = text_create(config->font, PROCESS_LINE_MOST, &overlay->layers[i].text);
+		err = provide(config, overlay, &overlay->layers[i], reason);
 	}
 	if (err < 0) {
 		overlay_destroy(&overlay->filter);
-		(void)snprintf(reason, PROCESS_REASON_BYTES,
-			"overlay has no font: %.160s: %s; name another with the setting font",
-			config->font, err == -EINVAL ? "it cannot be scaled" : strerror(-err));
 		return err;
 	}
 	*ret_filter = &overlay->filter;

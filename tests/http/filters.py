@@ -15,7 +15,7 @@ from server import classic_parts, eventually, JSON, Record, records
 
 OFF = {"process": "", "rotate": "0", "flip": "none", "crop": "none", "scale": "none", "mask": "",
        "mask-style": "black", "overlay": ""}
-FIXED = {"plugin-dir": "", "plugin-budget": "off"}
+FIXED = {"logo": "", "plugin-dir": "", "plugin-budget": "off"}
 EXAMPLES = pathlib.Path(server.FANLIGHT).resolve().parent.parent / "deploy/filters"
 
 
@@ -152,6 +152,7 @@ class Live(server.Case):
                 ({"overlay": "top-left {fsp}"}, "overlay", "{size}, {result:NAME}"),
                 ({"rotate": 90}, "rotate", "the value is to be a string"),
                 ({"plugin-dir": "/"}, "plugin-dir", "only the settings file may change this"),
+                ({"logo": "/a.png"}, "logo", "only the settings file may change this"),
                 ({"size": "1x1"}, "size", "there is no such setting of filters"),
                 ([], None, "this is no JSON object"), ("x", None, "this is no JSON object")):
             status, answer = patch(self.fanlight, change)
@@ -289,16 +290,43 @@ class Plugins(server.Case):
 class Fontless(server.Case):
     OPTIONS = ("--size", "320x192", "--font", "/nowhere.ttf")
 
-    def test_overlay_needs_a_font(self):
+    def test_overlay_needs_a_font_or_a_logo(self):
         sentence = "overlay has no font: /nowhere.ttf: No such file or directory; name another"
-        status, answer = patch(self.fanlight, {"process": "overlay", "overlay": "top-left x"})
-        self.assertEqual((status, answer["setting"]), (409, "process"))
-        self.assertIn(sentence, answer["error"])
+        for overlay, expected, why in (("top-left x", 409, sentence),
+                                       ("top-left {logo}", 400, "names no file")):
+            status, answer = patch(self.fanlight, {"process": "overlay", "overlay": overlay})
+            self.assertEqual((status, answer["setting"]), (expected, "process"))
+            self.assertIn(why, answer["error"])
         run = subprocess.run([server.FANLIGHT, "--config", "/dev/null", "--source", "pattern",
                               "--font", "/nowhere.ttf", "--process", "overlay",
                               "--overlay", "top-left x"], capture_output=True, text=True)
         self.assertEqual(run.returncode, 1)
         self.assertIn(sentence, run.stderr)
+
+
+class Logo(server.Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-filters-")
+        path = pathlib.Path(cls.folder.name) / "logo.png"
+        Image.new("RGBA", (40, 40), (255, 0, 0, 255)).save(path)
+        cls.OPTIONS = ("--size", "320x192", "--logo", path, "--process", "orient, overlay",
+                       "--overlay", "-20,-30 {logo}")
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.folder.cleanup()
+
+    def test_logo_is_there_and_comes_back(self):
+        for rotate, overlay, place in (("0", "-20,-30 {logo}", (280, 142)), ("0", "0,0 x", None),
+                                       ("90", "9,8 {logo}; 0,0 {logo}", (20, 20))):
+            status, answer = patch(self.fanlight, {"rotate": rotate, "overlay": overlay})
+            self.assertEqual(status, 200, answer)
+            image = opened(snapshot(self.fanlight))
+            red, green, blue = image.getpixel(place or (280, 142))
+            self.assertEqual(red > 200 and green < 60 and blue < 60, place is not None)
 
 
 class Previewed(server.Case):

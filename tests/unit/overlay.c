@@ -7,9 +7,12 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+#include <png.h>
 
 #include "base/clock.h"
 #include "frames.h"
@@ -41,9 +44,12 @@ static struct filter_stats stats[FILTERS_NAMED];
 static stat_counter copied_bytes;
 static char reason[PROCESS_REASON_BYTES];
 
+#define LOGO "test-overlay.png"
+
 static int make_chain(const char *rotate, const char *flip, const char *scale, const char *overlay,
 	const char *font, struct chain **ret_chain)
 {
+	char logo[PROCESS_TEXT_BYTES] = "/nowhere.png";
 	struct process_config config;
 
 	process_config_init(&config);
@@ -54,6 +60,8 @@ static int make_chain(const char *rotate, const char *flip, const char *scale, c
 	assert_int_equal(process_set(&config, PROCESS_FLIP, flip), 0);
 	assert_int_equal(process_set(&config, PROCESS_SCALE, scale), 0);
 	assert_int_equal(process_set(&config, PROCESS_OVERLAY, overlay), 0);
+	if (realpath(LOGO, logo))
+		assert_int_equal(process_set(&config, PROCESS_LOGO, logo), 0);
 	return chain_create(&config, stats, ret_chain, reason);
 }
 
@@ -78,9 +86,9 @@ ON_ENCODE static void run(struct chain *chain, struct frame frame, struct frame 
 static const uint8_t ink_rgb[] = {255, 128, 0}, box_rgb[] = {16, 32, 48};
 
 static uint8_t coverage[LINE][WIDEST];
-static uint32_t words_width;
+static uint32_t width, height, ink_alpha, box_alpha;
 
-ON_ENCODE static int draw_expected(void **state)
+ON_ENCODE static int expect_words(void **state)
 {
 	const struct text_plane plane = {coverage[0], WIDEST, LINE, WIDEST};
 	struct text *text;
@@ -88,22 +96,40 @@ ON_ENCODE static int draw_expected(void **state)
 	(void)state;
 	if (text_create(FONT, LINE, &text) < 0)
 		return -1;
-	words_width = text_width(text, WORDS, strlen(WORDS)) + LINE / 4 * 2;
+	width = text_width(text, WORDS, strlen(WORDS)) + LINE / 4 * 2;
+	height = LINE;
+	ink_alpha = 0xc0;
+	box_alpha = 0x60;
 	text_draw(text, &plane, LINE / 4, 0, WORDS, strlen(WORDS), 255);
 	text_destroy(text);
 	return 0;
 }
 
+/* A PNG of the ink's colour. */
+static void write_logo(uint32_t across, uint32_t down, const uint8_t *alphas)
+{
+	png_image png = {.version = PNG_IMAGE_VERSION,
+		.width = across,
+		.height = down,
+		.format = PNG_FORMAT_RGBA};
+	uint8_t *pixels = calloc((size_t)across * down, 4);
+
+	assert_non_null(pixels);
+	for (uint32_t i = 0; alphas && i < across * down; i++) {
+		memcpy(pixels + 4 * i, ink_rgb, 3);
+		pixels[4 * i + 3] = alphas[i];
+	}
+	assert_true(png_image_write_to_file(&png, LOGO, 0, pixels, 0, NULL));
+	free(pixels);
+}
+
 /* What a value becomes at a pixel of the picture as it is shown. */
 static double blend(double value, uint32_t x, uint32_t y, uint8_t ink, uint8_t box)
 {
-	double of_ink, of_box = 96 / 255.0;
-
-	if (x < LEFT || x >= LEFT + words_width || y < TOP || y >= TOP + LINE)
+	if (x < LEFT || x >= LEFT + width || y < TOP || y >= TOP + height)
 		return value;
-	of_ink = coverage[y - TOP][x - LEFT] / 255.0 * 192 / 255.0;
-	value += (box - value) * of_box;
-	return value + (ink - value) * of_ink;
+	value += (box - value) * box_alpha / 255;
+	return value + (ink - value) * coverage[y - TOP][x - LEFT] / 255 * ink_alpha / 255;
 }
 
 /* The mean of what a sample becomes at the pixels that share it. */
@@ -156,12 +182,11 @@ static void check(const struct frame *view, const struct frame *before)
 
 /* ---- tests ---- */
 
-ON_ENCODE static void words_are_blended_into_every_format_upright(void **state)
+ON_ENCODE static void check_every_format(const char *overlay)
 {
 	static const char *const orders[][2] = {{"0", "none"}, {"90", "none"}, {"180", "none"},
 		{"270", "none"}, {"0", "horizontal"}, {"0", "vertical"}, {"90", "horizontal"}};
 
-	(void)state;
 	for (size_t i = 0; i < N_FORMATS * N_SIZES * 7; i++) {
 		uint32_t fourcc = formats[i / 7 / N_SIZES];
 		struct size size = sizes[i / 7 % N_SIZES];
@@ -169,8 +194,8 @@ ON_ENCODE static void words_are_blended_into_every_format_upright(void **state)
 		struct frame before = make_frame(fourcc, size, FRAME_LIMITED_RANGE);
 		struct chain *chain;
 
-		assert_int_equal(make_chain(orders[i % 7][0], orders[i % 7][1], "none",
-					 "3,2 " LOOKS WORDS, FONT, &chain),
+		assert_int_equal(make_chain(orders[i % 7][0], orders[i % 7][1], "none", overlay,
+					 FONT, &chain),
 			0);
 		assert_true(chain_draws(chain, &frame));
 		run(chain, frame, &view);
@@ -179,6 +204,28 @@ ON_ENCODE static void words_are_blended_into_every_format_upright(void **state)
 		free_frame(&frame);
 		free_frame(&before);
 	}
+}
+
+ON_ENCODE static void words_are_blended_into_every_format_upright(void **state)
+{
+	assert_int_equal(expect_words(state), 0);
+	check_every_format("3,2 " LOOKS WORDS);
+}
+
+ON_ENCODE static void logo_is_blended_into_every_format_upright(void **state)
+{
+	static const uint8_t alphas[] = {0, 255, 128, 255, 20, 0};
+
+	(void)state;
+	width = 3;
+	height = 2;
+	ink_alpha = 255;
+	box_alpha = 0;
+	for (unsigned i = 0; i < 6; i++)
+		coverage[i / 3][i % 3] = alphas[i];
+	write_logo(3, 2, alphas);
+	check_every_format("3,2 box=#ffffff {logo}");
+	(void)unlink(LOGO);
 }
 
 /* Rows that are not as they were. */
@@ -202,6 +249,32 @@ ON_ENCODE static void find_rows(
 	chain_destroy(chain);
 	free_frame(&frame);
 	free_frame(&before);
+}
+
+ON_ENCODE static void logo_is_as_large_as_it_is_asked_for(void **state)
+{
+	static const uint8_t alphas[] = {255, 255};
+	static const struct {
+		const char *scale, *overlay;
+		uint32_t first, last;
+	} cases[] = {
+		{"none", "0,10 {logo}", 10, 11},
+		{"none", "0,10 size=30 {logo}", 10, 39},
+		{"none", "bottom-left size=50% {logo}", 48, 97},
+		{"1/2", "0,10 {logo}", 20, 23},
+		{"1/2", "0,10 size=5 {logo}", 20, 29},
+	};
+
+	(void)state;
+	write_logo(1, 2, alphas);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint32_t first, last;
+
+		find_rows(cases[i].scale, cases[i].overlay, &first, &last);
+		assert_int_equal(first, cases[i].first);
+		assert_int_equal(last, cases[i].last);
+	}
+	(void)unlink(LOGO);
 }
 
 ON_ENCODE static void places_and_sizes_are_those_that_are_shown(void **state)
@@ -336,17 +409,42 @@ static void without_a_font_there_is_no_chain(void **state)
 	assert_null(chain);
 }
 
+static void what_is_no_logo_is_refused(void **state)
+{
+	struct chain *chain = NULL;
+	FILE *file;
+
+	(void)state;
+	(void)unlink(LOGO);
+	assert_int_equal(make_chain("0", "none", "none", "top-left {logo}", FONT, &chain), -EINVAL);
+	assert_string_equal(reason, "overlay has a {logo}, and the setting logo names no file");
+	write_logo(1025, 1, NULL);
+	assert_int_equal(make_chain("0", "none", "none", "top-left {logo}", FONT, &chain), -EINVAL);
+	assert_non_null(strstr(reason, "has 1025x1 pixels; use one of at most 1024x1024"));
+	file = fopen(LOGO, "w");
+	assert_non_null(file);
+	fputs("no PNG", file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(make_chain("0", "none", "none", "top-left {logo}", FONT, &chain), -EINVAL);
+	assert_non_null(strstr(reason, "; use a PNG"));
+	(void)unlink(LOGO);
+	assert_null(chain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_are_blended_into_every_format_upright),
+		cmocka_unit_test(logo_is_blended_into_every_format_upright),
+		cmocka_unit_test(logo_is_as_large_as_it_is_asked_for),
 		cmocka_unit_test(places_and_sizes_are_those_that_are_shown),
 		cmocka_unit_test(what_lies_outside_of_the_picture_is_left_out),
 		cmocka_unit_test(words_are_painted_only_when_they_change),
 		cmocka_unit_test(fields_are_those_of_the_picture),
 		cmocka_unit_test(frames_are_counted_by_their_times),
 		cmocka_unit_test(without_a_font_there_is_no_chain),
+		cmocka_unit_test(what_is_no_logo_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, draw_expected, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
