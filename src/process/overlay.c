@@ -150,47 +150,57 @@ ON_ENCODE static void mix(const struct overlay_item *item, const struct pixel_fo
 	}
 }
 
-/* Draw lines of words into a plane of their coverage, or find how wide they are. */
-ON_ENCODE static uint32_t set_words(
-	struct text *text, const char *words, uint32_t line_px, const struct text_plane *plane)
+/* Pixels across that are left for a line of words. */
+ON_ENCODE static uint32_t find_room(
+	const struct overlay_item *item, const struct frame *frame, uint32_t line_px)
 {
-	uint32_t widest = 0;
+	uint32_t width = whole_width(frame), used = 2 * PADDING(line_px);
 
-	for (uint32_t y = 0;; y += line_px) {
-		size_t length = strcspn(words, "\n");
-		uint32_t width = text_width(text, words, length);
+	used += item->in_corner ? 2 * MARGIN(line_px)
+				: unscale(item->x, width, frame_shown_width(frame));
+	return used < width ? width - used : 0;
+}
 
+/*
+ * Draw words into a plane of their coverage, if there is one, in lines that fit into the room, and
+ * find how wide and high they are.
+ */
+ON_ENCODE static uint32_t set_words(struct text *text, const char *words, uint32_t line_px,
+	uint32_t room, const struct text_plane *plane, uint32_t *ret_height)
+{
+	uint32_t widest = 0, y = 0;
+
+	do {
+		size_t fits = text_fit(text, words, room), length = strcspn(words, "\n");
+		uint32_t width;
+
+		length = fits < length ? fits : length;
+		width = text_width(text, words, length);
 		widest = width > widest ? width : widest;
 		if (plane)
 			text_draw(text, plane, PADDING(line_px), y, words, length, 255);
-		if (!words[length])
-			return widest;
-		words += length + 1;
-	}
-}
-
-ON_ENCODE static uint32_t count_lines(const char *words)
-{
-	uint32_t n = 1;
-
-	for (; *words; words++)
-		n += *words == '\n';
-	return n;
+		y += line_px;
+		words += length;
+		words += *words == '\n' ? 1 : strspn(words, " ");
+	} while (*words);
+	*ret_height = y;
+	return widest;
 }
 
 /* Returns 0 or a negative errno. */
 ON_ENCODE static int paint_words(struct layer *layer, const struct pixel_format *format,
 	const struct frame *frame, struct painting *ret_painting)
 {
-	uint32_t line_px = line_height(layer->item, frame), width;
+	uint32_t line_px = line_height(layer->item, frame), width, height;
+	uint32_t room = find_room(layer->item, frame, line_px);
 	struct paint paints[256];
 	struct text_plane plane;
 	int err = text_resize(layer->text, line_px);
 
 	if (err < 0 || !*layer->words)
 		return err;
-	width = set_words(layer->text, layer->words, line_px, NULL) + 2 * PADDING(line_px);
-	err = begin_painting(frame, width, count_lines(layer->words) * line_px, ret_painting);
+	width = set_words(layer->text, layer->words, line_px, room, NULL, &height);
+	err = begin_painting(frame, width + 2 * PADDING(line_px), height, ret_painting);
 	if (err < 0)
 		return err;
 	plane = (struct text_plane){.width = ret_painting->width,
@@ -200,7 +210,7 @@ ON_ENCODE static int paint_words(struct layer *layer, const struct pixel_format 
 	if (!plane.pixels)
 		return -ENOMEM;
 	put_in_place(layer->item, frame, line_px, ret_painting);
-	(void)set_words(layer->text, layer->words, line_px, &plane);
+	(void)set_words(layer->text, layer->words, line_px, room, &plane, &height);
 	mix(layer->item, format, frame, paints);
 	for (size_t i = 0; i < (size_t)plane.width * plane.height; i++)
 		ret_painting->pixels[i] = paints[plane.pixels[i]];

@@ -75,8 +75,8 @@ ON_ENCODE static void run(struct chain *chain, struct frame frame, struct frame 
 
 /* ---- what is expected ---- */
 
-/* "Ag\xff" of this size, at these pixels of the picture as it is shown; half a line of it is box. */
-#define WORDS  "Ag\xff"
+/* At these pixels of the picture as it is shown; padding is a quarter of a line. */
+#define WORDS  "g"
 #define LINE   12
 #define LEFT   3
 #define TOP    2
@@ -302,6 +302,19 @@ ON_ENCODE static void places_and_sizes_are_those_that_are_shown(void **state)
 	}
 }
 
+ON_ENCODE static void lines_that_are_too_long_go_on_below(void **state)
+{
+	uint32_t first, last;
+
+	(void)state;
+	find_rows("none",
+		"0,0 size=20 box=#ff00ff far too long for the two hundred pixels of a line", &first,
+		&last);
+	assert_int_equal(first, 0);
+	assert_in_range(last, 2 * 20 - 1, 99);
+	assert_int_equal((last + 1) % 20, 0);
+}
+
 ON_ENCODE static void what_lies_outside_of_the_picture_is_left_out(void **state)
 {
 	static const char *const overlays[] = {"16384,16384 x", "-16384,-16384 x",
@@ -438,6 +451,7 @@ int main(void)
 		cmocka_unit_test(logo_is_blended_into_every_format_upright),
 		cmocka_unit_test(logo_is_as_large_as_it_is_asked_for),
 		cmocka_unit_test(places_and_sizes_are_those_that_are_shown),
+		cmocka_unit_test(lines_that_are_too_long_go_on_below),
 		cmocka_unit_test(what_lies_outside_of_the_picture_is_left_out),
 		cmocka_unit_test(words_are_painted_only_when_they_change),
 		cmocka_unit_test(fields_are_those_of_the_picture),
