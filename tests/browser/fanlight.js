@@ -122,8 +122,18 @@ export class Fanlight {
 
   /* Wait until viewers have told that they drew so many pictures, all cameras together. */
   async hasDrawn(n) {
-    await until(`${n} drawn pictures in /state`, async () => (await this.clients())
-      .reduce((sum, client) => sum + (client.drawn ?? 0), 0) >= n, 120000);
+    await until(`${n} drawn pictures in /state`, async () => await this.#sum('drawn') >= n);
+  }
+
+  /* Wait until viewers have been sent so many. */
+  async hasSent(n, deadlineMs) {
+    await until(`${n} sent pictures in /state`, async () => await this.#sum('frames') >= n,
+      deadlineMs);
+  }
+
+  /* Of what /state tells of each client, all cameras together. */
+  async #sum(what) {
+    return (await this.clients()).reduce((sum, client) => sum + (client[what] ?? 0), 0);
   }
 
   async #cameraStates() {

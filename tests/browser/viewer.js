@@ -1,4 +1,9 @@
-/* The page in a real browser, on a real server: viewer.js FANLIGHT BROWSER [TEST...] */
+/*
+ * The page in a real browser, on a real server: viewer.js [--pictures N] FANLIGHT BROWSER [TEST...]
+ * N pictures are what a soak takes; 54000 are half an hour of 30 a second.
+ */
+import { parseArgs } from 'node:util';
+
 import { launch } from './browsers.js';
 import { Fanlight, Relay } from './fanlight.js';
 import { failures } from './failures.js';
@@ -8,16 +13,18 @@ import { soak } from './soak.js';
 import { plan, test } from './tap.js';
 import { floating, use } from './use.js';
 
-const [program, browserName, ...chosen] = process.argv.slice(2);
+const { values: options, positionals: [program, browserName, ...chosen] } = parseArgs({
+  allowPositionals: true, options: { pictures: { type: 'string', default: '6000' } } });
 const small = { size: '320x180', fps: 10 };
 const house = {
   browserName,
+  pictures: Number(options.pictures),
   fanlight: new Fanlight(program, { door: {}, garden: {} }),
   nine: new Fanlight(program, Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
     .map((name) => [name, small]))),
   away: new Fanlight(program, { attic: { source: '/dev/no-such-camera' }, door: {} }),
   closed: new Fanlight(program, { door: {} }, { bob: 'bobs' }),
-  fast: new Fanlight(program, { door: { size: '320x180', fps: 120 } }),
+  fast: new Fanlight(program, { door: { size: '160x120', fps: 240 } }),
   relay: new Relay(),
   proxy: new Proxy('/house/cameras/'),
 };
@@ -41,7 +48,7 @@ try {
   [house.first] = await house.browser.pages();
 
   for (const promise of [...pictures, ...scriptless[browserName] ?? [], ...use,
-    ...floating[browserName] ?? [], ...failures, ...soak[browserName] ?? []]) {
+    ...floating[browserName] ?? [], ...failures, ...soak]) {
     if (chosen.length && !chosen.includes(promise.name))
       continue;
     await test(promise.name, () => promise(house).finally(leave));
