@@ -113,6 +113,8 @@ ON_ENCODE static const char *reason_of(int err)
 	case -EOPNOTSUPP:
 		return "filters cannot take the kind of JPEG that the camera sends; set format to a raw "
 		       "one, such as YUYV";
+	case -ETIMEDOUT:
+		return "a device does not finish with its buffer";
 	default:
 		return strerror(-err);
 	}
