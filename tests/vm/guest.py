@@ -75,6 +75,12 @@ def load_vivid(inputs, **parameters):
                   key=lambda node: int(node.removeprefix('/dev/video')))
 
 
+def load_heaps():
+    """Have DMA heaps and udmabuf; tests/vm/modules/."""
+    for module in ('heaps', 'pages'):
+        output_of('modprobe', module)
+
+
 def unload_vivid():
     output_of('modprobe', '-r', 'vivid')
 

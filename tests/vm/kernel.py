@@ -3,7 +3,9 @@
 
 The linux-image package is downloaded and unpacked, never installed, into a cache of this user:
 DIR/vmlinux (a plain ELF file, which QEMU starts without firmware or decompressor), DIR/lib/modules
-and DIR/initrd-*. Run as a program it prints DIR; once that is made, nothing is downloaded again.
+and DIR/initrd-*. What Debian does not build of the kernel's own sources is compiled as modules: a
+screen that tells what it shows (vkms), DMA heaps and udmabuf. Run as a program it prints DIR; once
+that is made, nothing is downloaded again.
 """
 import gzip
 import hashlib
@@ -20,6 +22,7 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'fanlight' / 'vm'
 INIT = Path(__file__).with_name('init')
+MODULES = Path(__file__).with_name('modules')  # how to build those that are missing
 
 # What cameras, screens, a root over 9p and callers need; the whole package would be four times as
 # big.
@@ -28,8 +31,12 @@ WANTED = re.compile(r'\./(boot/vmlinuz-.*|lib/modules/[^/]+/(modules\..*|kernel/
                     r'drivers/(char|dma-buf|i2c|media|usb|video|virtio))/.*|'
                     r'drivers/gpu/drm/((display|tiny|virtio)/)?[^/]*|'
                     r'net/core/failover\.ko|drivers/net/(net_failover|virtio_net)\.ko)))')
+# The sources of MODULES, in linux-source.
+SOURCES = ('drivers/gpu/drm/vkms/*.[ch]', 'drivers/dma-buf/dma-heap.c', 'drivers/dma-buf/udmabuf.c',
+           'drivers/dma-buf/heaps/system_heap.c')
 # A kernel that was unpacked for a version of this file that wanted something else lacks it.
-KIND = hashlib.sha256(WANTED.pattern.encode()).hexdigest()[:8]
+KIND = hashlib.sha256(b''.join([WANTED.pattern.encode(), *(
+    path.read_bytes() for path in sorted(MODULES.iterdir()))])).hexdigest()[:8]
 
 ROOT_MODULES = ('virtio_pci', '9pnet_virtio', '9p', 'overlay')
 
@@ -54,19 +61,55 @@ def image_package():
     return found[1]
 
 
+def run(*command, cwd):
+    result = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True, check=False)
+    if result.returncode:
+        raise Unavailable(f'{" ".join(map(str, command))}: {result.stdout.strip()[-500:]}')
+
+
+def download(folder, *packages):
+    """Their files, in this folder."""
+    # apt's unprivileged helper cannot write here and says so at length.
+    run('apt-get', '-qq', 'download', *packages, cwd=folder)
+    return [next(folder.glob(f'{package.split("=")[0]}_*.deb')) for package in packages]
+
+
 def unpack(package, directory):
-    with tempfile.TemporaryDirectory() as download:
-        # apt's unprivileged helper cannot write here and says so at length.
-        result = subprocess.run(['apt-get', '-qq', 'download', package], cwd=download,
-                                stderr=subprocess.PIPE, text=True)
-        if result.returncode:
-            raise Unavailable(f'cannot download {package}: {result.stderr.strip()}')
-        deb = next(Path(download).glob('*.deb'))
+    """Returns the package's version."""
+    with tempfile.TemporaryDirectory() as name:
+        deb, = download(Path(name), package)
         with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', deb], stdout=subprocess.PIPE) as dpkg:
             with tarfile.open(fileobj=dpkg.stdout, mode='r|') as tar:
                 for member in tar:
                     if member.isfile() and WANTED.fullmatch(member.name):
                         tar.extract(member, directory)
+        return output_of('dpkg-deb', '-f', deb, 'Version').strip()
+
+
+def build_modules(package, version, directory):
+    """Compile what Debian does not into the kernel's folder of modules."""
+    release = package.removeprefix('linux-image-')
+    numbers, kernel = release.rpartition('-')[0], '.'.join(version.split('.')[:2])
+    packages = [f'linux-{part}={version}' for part in (
+        f'headers-{release}', f'headers-{numbers}-common', f'kbuild-{kernel}', f'source-{kernel}')]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for deb in download(folder, *packages):
+            run('dpkg-deb', '-x', deb, folder, cwd=folder)
+            deb.unlink()
+        build = Path(shutil.copytree(MODULES, folder / 'build'))
+        source = f'linux-source-{kernel}'
+        run('tar', '-xJf', folder / f'usr/src/{source}.tar.xz', '--wildcards',
+            '--transform=s,.*/,,', *(f'{source}/{path}' for path in SOURCES), cwd=build)
+        headers = folder / 'usr/src' / f'linux-headers-{release}'
+        makefile = headers / 'Makefile'  # names the place where they would be installed
+        makefile.write_text(makefile.read_text().replace('/usr/src/', f'{folder}/usr/src/'))
+        run('make', '-s', f'-j{os.cpu_count()}', '-C', headers, f'M={build}', 'modules', cwd=build)
+        extra = directory / 'lib/modules' / release / 'extra'
+        extra.mkdir()
+        for module in build.glob('*.ko'):
+            shutil.copy(module, extra)
 
 
 def decompress(vmlinuz):
@@ -110,7 +153,7 @@ def initrd(directory, version):
 
 
 def make(package, directory):
-    unpack(package, directory)
+    build_modules(package, unpack(package, directory), directory)
     version = next((directory / 'lib' / 'modules').iterdir()).name
     subprocess.run(['depmod', '-b', directory, version], check=True)
     vmlinuz = next((directory / 'boot').iterdir())
@@ -142,7 +185,11 @@ def prepare():
             made = Path(name) / package
             made.mkdir()
             make(package, made)
-            made.rename(directory)  # whole or not at all
+            try:
+                made.rename(directory)  # whole or not at all
+            except OSError:
+                if not directory.exists():
+                    raise  # else another has made it meanwhile
     path = initrd_path(directory)
     if not path.exists():
         version = next((directory / 'lib' / 'modules').iterdir()).name

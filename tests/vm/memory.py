@@ -18,6 +18,7 @@ CAMERAS = {'single-planar': (1, 0), 'multi-planar': (2, 0),
 ROUNDS = [{'1': 'YUYV', '2': 'NM12'}, {'1': 'NV12', '2': 'NV12'}, {'1': 'XR24', '2': 'XR24'},
           {'1': 'NV12', '2': 'YUYV'}]
 OWN = (['mmap'], ['mmap'])
+HEAP, PAGES = Path('/dev/dma_heap/system'), Path('/dev/udmabuf')
 SCREENS = {'virtio-gpu': 'virtio_gpu', 'cirrus': 'cirrus'}
 
 
@@ -50,7 +51,8 @@ class Paths:
             assert state['memory'] in allowed[contiguous], state
             assert state['dmabuf'] and state['dmabuf_syncs'], state
             assert state['copied_bytes'] == 0, state
-            assert bool(state['memory_note']) == (asked not in ('auto', state['memory'])), state
+            wanted = 'heap' if asked == 'auto' and HEAP.exists() else asked
+            assert bool(state['memory_note']) == (wanted not in ('auto', state['memory'])), state
         assert pictures == self.own.setdefault(number, pictures), 'other pictures'
         return states, fanlight.log
 
@@ -82,8 +84,8 @@ def screen_lends_memory_to_whom_can_take_it(paths, screen):
 
 
 def what_is_not_there_is_told_and_done_without(paths):
-    for asked, path in (('udmabuf', '/dev/udmabuf'), ('heap', '/dev/dma_heap/system')):
-        assert not Path(path).exists(), 'it is, so test it'
+    for asked, path in (('udmabuf', PAGES), ('heap', HEAP)):
+        assert not path.exists(), 'it cannot be missed then'
         states, _ = paths.see(0, asked, OWN)
         assert all(state['memory_note'] == f'{path}: No such file or directory'
                    for state in states), states
@@ -92,6 +94,19 @@ def what_is_not_there_is_told_and_done_without(paths):
 def left_the_choice_it_needs_nothing(paths):
     _, log = paths.see(0, 'auto', OWN)
     assert not any(is_note(line) for line in log), log
+
+
+def kernel_lends_memory_to_whom_can_take_it(paths):
+    """From heaps and udmabuf, pages from anywhere, too."""
+    guest.load_heaps()
+    for asked in ('heap', 'udmabuf'):
+        refused = 0
+        for number in range(len(ROUNDS)):
+            states, _ = paths.see(number, asked, ([asked], [asked, 'mmap']))
+            refused += sum(state['memory'] == 'mmap' for state in states)
+        assert refused, 'every buffer of eight cameras was contiguous'
+    states, _ = paths.see(0, 'auto', (['heap'], ['heap', 'mmap']))
+    assert states[0]['memory_path'] == str(HEAP), states
 
 
 def conversion_is_counted(node):
@@ -119,7 +134,9 @@ def main():
     checks += [(f'{screen} lends memory to whom can take it',
                 lambda screen=screen: screen_lends_memory_to_whom_can_take_it(paths, screen))
                for screen in SCREENS]
-    checks += [('conversion_is_counted', lambda: conversion_is_counted(nodes[0]))]
+    checks += [('kernel_lends_memory_to_whom_can_take_it',
+                lambda: kernel_lends_memory_to_whom_can_take_it(paths)),
+               ('conversion_is_counted', lambda: conversion_is_counted(nodes[0]))]
     return guest.run_with_vivid(checks)
 
 
