@@ -250,6 +250,21 @@ static void print_size(const struct setting *setting, const void *field, FILE *o
 		fputs("auto", out);
 }
 
+static int parse_mode(const struct setting *setting, void *field, const char *value)
+{
+	unsigned number;
+	const char *end;
+
+	if (!strcmp(value, "auto"))
+		return parse_text_or_auto(setting, field, value);
+	if (parse_digits(value, SIZE_MOST, &number, &end) < 0 || *end != 'x' ||
+		parse_digits(end + 1, SIZE_MOST, &number, &end) < 0)
+		return -EINVAL;
+	if (*end && (*end != '@' || parse_digits(end + 1, FPS_MOST, &number, &end) < 0 || *end))
+		return -EINVAL;
+	return parse_text(setting, field, value);
+}
+
 static int parse_fps(const struct setting *setting, void *field, const char *value)
 {
 	double fps = 0, divisor = 1;
@@ -557,6 +572,8 @@ static const struct setting settings_table[] = {
 		"KIND", NULL, "auto, mmap, drm, heap or udmabuf", memory_names},
 	{"preview", CAMERA(camera.preview), parse_text_or_off, print_text_or_off,
 		"on|NAME|off", NULL, "on, the name of a screen's connector such as HDMI-A-1, or off"},
+	{"preview-mode", CAMERA(camera.preview_mode), parse_mode, print_text_or_auto,
+		"WxH@HZ", NULL, "WIDTHxHEIGHT or WIDTHxHEIGHT@HERTZ, such as 1920x1080@60, or auto"},
 	{"controls", CAMERA(camera), parse_controls, print_controls,
 		"NAME=N,...", "set at start, as v4l2-ctl spells them",
 		"NAME=NUMBER, NAME=NUMBER, at most 32, names in lower case"},

@@ -25,7 +25,7 @@ ON_PREVIEW static void look_for_screen(struct pipeline *p)
 {
 	char reason[KMS_REASON_BYTES];
 
-	if (kms_open(p->config->preview, &p->screen, reason) < 0) {
+	if (kms_open(p->config->preview, p->config->preview_mode, &p->screen, reason) < 0) {
 		do_without(p, reason);
 		return;
 	}
@@ -40,7 +40,7 @@ ON_PREVIEW static int draw(struct pipeline *p, const struct frame *frame)
 	int err = dmabuf_begin(frame, false, &p->stats.dmabuf_syncs);
 
 	if (err < 0)
-		return err;
+		return 0; /* no fault of the screen's, and the encoder tells of it, too */
 	err = kms_draw(p->screen, frame, &p->stats.copied_bytes);
 	dmabuf_end(frame, false, &p->stats.dmabuf_syncs);
 	if (err == -EBADMSG)

@@ -3,6 +3,9 @@
  * the first frame of a shape each way to show it is tried (TEST_ONLY) until one is possible: on any
  * plane that knows the format, scaled to the screen or as it is, in the middle; or in a mode of its
  * own size. From then on a frame costs a commit of one property, that does not block.
+ *
+ * Where a driver knows nothing of that, a frame is shown in a mode of its own size or not at all, and
+ * costs a page flip.
  */
 #include "preview/kms.h"
 
@@ -65,6 +68,7 @@ struct rectangle {
 
 struct kms {
 	int fd;
+	bool is_atomic;
 	char name[32]; /* of the connector */
 	uint32_t connector, crtc;
 	uint32_t crtc_index;
@@ -184,21 +188,36 @@ ON_PREVIEW static drmModeAtomicReq *begin_mode(struct kms *kms, uint32_t mode)
 	return request;
 }
 
-/* Black, in the preferred mode; whatever was shown is not any more. */
-ON_PREVIEW static int show_black(struct kms *kms)
+/* Without atomic commits: a framebuffer of the mode's size. */
+ON_PREVIEW static int set_mode(struct kms *kms, uint32_t mode, uint32_t framebuffer)
+{
+	return drmModeSetCrtc(
+		       kms->fd, kms->crtc, framebuffer, 0, 0, &kms->connector, 1, &kms->modes[mode])
+		       ? -errno
+		       : 0;
+}
+
+ON_PREVIEW static int commit_black(struct kms *kms)
 {
 	const uint32_t size[2] = {kms->modes[0].hdisplay, kms->modes[0].vdisplay};
 	const struct rectangle all = {0, 0, size[0], size[1]};
 	drmModeAtomicReq *request = begin_mode(kms, 0);
-	int err;
 
 	if (!request)
 		return -ENOMEM;
-	canvas_clear(&kms->canvases[0]);
 	if (kms->plane.id && kms->plane.id != kms->primary.id)
 		add_plane(kms, request, &kms->plane, 0, (uint32_t[2]){0}, &(struct rectangle){0});
 	add_plane(kms, request, &kms->primary, kms->canvases[0].framebuffer, size, &all);
-	err = commit(kms, request, DRM_MODE_ATOMIC_ALLOW_MODESET);
+	return commit(kms, request, DRM_MODE_ATOMIC_ALLOW_MODESET);
+}
+
+/* Black, in the first mode; whatever was shown is not any more. */
+ON_PREVIEW static int show_black(struct kms *kms)
+{
+	int err;
+
+	canvas_clear(&kms->canvases[0]);
+	err = kms->is_atomic ? commit_black(kms) : set_mode(kms, 0, kms->canvases[0].framebuffer);
 	if (!err)
 		kms->shown_canvas = 0;
 	return err;
@@ -206,15 +225,27 @@ ON_PREVIEW static int show_black(struct kms *kms)
 
 /* ---- flips ---- */
 
-ON_PREVIEW static int flip(struct kms *kms, const struct plane *plane, uint32_t framebuffer)
+ON_PREVIEW static int commit_flip(struct kms *kms, const struct plane *plane, uint32_t framebuffer)
 {
 	drmModeAtomicReq *request = drmModeAtomicAlloc();
-	int err;
 
 	if (!request)
 		return -ENOMEM;
 	add(request, plane->id, plane->fb_id, framebuffer);
-	err = commit(kms, request, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
+	return commit(kms, request, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
+}
+
+ON_PREVIEW static int flip(struct kms *kms, const struct plane *plane, uint32_t framebuffer)
+{
+	int err;
+
+	if (kms->is_atomic)
+		err = commit_flip(kms, plane, framebuffer);
+	else
+		err = drmModePageFlip(
+			      kms->fd, kms->crtc, framebuffer, DRM_MODE_PAGE_FLIP_EVENT, kms)
+			      ? -errno
+			      : 0;
 	kms->busy = !err;
 	return err;
 }
@@ -375,6 +406,20 @@ ON_PREVIEW static bool plane_suits(struct kms *kms, uint32_t id, uint32_t format
 	return suits;
 }
 
+/* Without atomic commits: find a mode of a frame's own size, and show the frame in it. */
+ON_PREVIEW static int find_mode(struct kms *kms, const struct frame *frame)
+{
+	int err = -ENOTSUP;
+
+	for (uint32_t mode = 0; err < 0 && mode < kms->n_modes; mode++)
+		if (kms->modes[mode].hdisplay == frame->width &&
+			kms->modes[mode].vdisplay == frame->height)
+			err = set_mode(kms, mode, kms->framebuffers[frame->loan]);
+	if (!err)
+		kms->flip_ns = clock_now_ns(); /* it blocks */
+	return err;
+}
+
 /* Find a way to show frames like this one, and show it. */
 ON_PREVIEW static int find_way(struct kms *kms, const struct frame *frame)
 {
@@ -418,7 +463,7 @@ int kms_show(struct kms *kms, const struct frame *frame)
 	if (!err && known)
 		return flip(kms, &kms->plane, kms->framebuffers[frame->loan]);
 	if (!err)
-		err = find_way(kms, frame);
+		err = kms->is_atomic ? find_way(kms, frame) : find_mode(kms, frame);
 	if (is_lost(err))
 		return err;
 	kms->fourcc = frame->fourcc;
@@ -446,11 +491,12 @@ void kms_forget(struct kms *kms)
 	uint64_t ns;
 
 	/* A driver that does not tell does not keep the camera. */
-	if (kms->busy && poll(&flipped, 1, FLIP_MOST_MS) > 0)
-		(void)kms_take_flip(kms, &ns);
-	kms->busy = false;
-	kms->flip_ns = 0;
+	if (kms->busy)
+		(void)poll(&flipped, 1, FLIP_MOST_MS);
 	(void)show_black(kms); /* or the screen is not ours, and shows nothing of ours */
+	/* After that: what is told late is not taken for a flip to come. */
+	(void)kms_take_flip(kms, &ns);
+	kms->busy = false;
 	for (uint32_t i = 0; i < LOANS_MOST; i++) {
 		if (kms->framebuffers[i])
 			(void)drmModeRmFB(kms->fd, kms->framebuffers[i]);
@@ -462,13 +508,29 @@ void kms_forget(struct kms *kms)
 
 /* ---- opening ---- */
 
-ON_PREVIEW static int keep_modes(struct kms *kms, const drmModeConnector *connector)
+/* Whether a name is that of a mode, with its rate or without; "" is any. */
+ON_PREVIEW static bool mode_has_name(const drmModeModeInfo *mode, const char *name)
+{
+	size_t length = strlen(name);
+	char full[32];
+
+	(void)snprintf(
+		full, sizeof full, "%ux%u@%u", mode->hdisplay, mode->vdisplay, mode->vrefresh);
+	return !length || !strcmp(full, name) ||
+	       (!strncmp(full, name, length) && full[length] == '@');
+}
+
+/* Returns 0, -ENOENT where there are none, or -ESRCH where none is as wanted. */
+ON_PREVIEW static int keep_modes(
+	struct kms *kms, const drmModeConnector *connector, const char *wanted)
 {
 	uint32_t most = sizeof kms->modes / sizeof *kms->modes;
 
 	for (int i = 0; i < connector->count_modes && kms->n_modes < most; i++) {
 		const drmModeModeInfo *mode = &connector->modes[i];
 
+		if (!mode_has_name(mode, wanted))
+			continue;
 		/* The preferred one goes first. */
 		if (mode->type & DRM_MODE_TYPE_PREFERRED && kms->n_modes &&
 			!(kms->modes[0].type & DRM_MODE_TYPE_PREFERRED)) {
@@ -478,7 +540,7 @@ ON_PREVIEW static int keep_modes(struct kms *kms, const drmModeConnector *connec
 			kms->modes[kms->n_modes++] = *mode;
 		}
 	}
-	return kms->n_modes ? 0 : -ENOENT;
+	return kms->n_modes ? 0 : connector->count_modes ? -ESRCH : -ENOENT;
 }
 
 /* The first CRTC that can drive a connector. */
@@ -500,12 +562,12 @@ ON_PREVIEW static int choose_crtc(
 	return -ENOENT;
 }
 
-ON_PREVIEW static int choose_connector(struct kms *kms, const char *wanted)
+ON_PREVIEW static int choose_connector(struct kms *kms, const char *wanted, const char *mode)
 {
 	drmModeRes *resources = drmModeGetResources(kms->fd);
 	int err = -ENOENT;
 
-	for (int i = 0; resources && err < 0 && i < resources->count_connectors; i++) {
+	for (int i = 0; resources && err == -ENOENT && i < resources->count_connectors; i++) {
 		drmModeConnector *connector = drmModeGetConnector(
 			kms->fd, resources->connectors[i]);
 
@@ -516,9 +578,11 @@ ON_PREVIEW static int choose_connector(struct kms *kms, const char *wanted)
 			connector->connector_type_id);
 		kms->connector = connector->connector_id;
 		if (connector->connection == DRM_MODE_CONNECTED &&
-			(!strcmp(wanted, "on") || !strcmp(wanted, kms->name)) &&
-			!keep_modes(kms, connector))
-			err = choose_crtc(kms, resources, connector);
+			(!strcmp(wanted, "on") || !strcmp(wanted, kms->name))) {
+			err = keep_modes(kms, connector, mode);
+			if (!err)
+				err = choose_crtc(kms, resources, connector);
+		}
 		drmModeFreeConnector(connector);
 	}
 	drmModeFreeResources(resources);
@@ -545,16 +609,10 @@ ON_PREVIEW static int choose_primary_plane(struct kms *kms)
 	return 0;
 }
 
-ON_PREVIEW static int prepare(struct kms *kms, const char *connector)
+ON_PREVIEW static int prepare_commits(struct kms *kms)
 {
-	int err;
+	int err = choose_primary_plane(kms);
 
-	if (drmSetClientCap(kms->fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1) ||
-		drmSetClientCap(kms->fd, DRM_CLIENT_CAP_ATOMIC, 1))
-		return -ENOENT; /* renders only, or is too old */
-	err = choose_connector(kms, connector);
-	if (!err)
-		err = choose_primary_plane(kms);
 	if (err < 0)
 		return err;
 	kms->connector_crtc_id = find_property(
@@ -562,41 +620,82 @@ ON_PREVIEW static int prepare(struct kms *kms, const char *connector)
 	kms->crtc_active = find_property(kms->fd, kms->crtc, DRM_MODE_OBJECT_CRTC, "ACTIVE", NULL);
 	kms->crtc_mode_id = find_property(
 		kms->fd, kms->crtc, DRM_MODE_OBJECT_CRTC, "MODE_ID", NULL);
+	return 0;
+}
+
+ON_PREVIEW static int prepare(struct kms *kms, const char *connector, const char *mode)
+{
+	int err;
+
+	kms->is_atomic = !drmSetClientCap(kms->fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1) &&
+			 !drmSetClientCap(kms->fd, DRM_CLIENT_CAP_ATOMIC, 1);
+	err = choose_connector(kms, connector, mode);
+	if (!err && kms->is_atomic)
+		err = prepare_commits(kms);
 	for (size_t i = 0; !err && i < 2; i++)
 		err = canvas_create(
 			&kms->canvases[i], kms->fd, kms->modes[0].hdisplay, kms->modes[0].vdisplay);
 	return err < 0 ? err : show_black(kms);
 }
 
-int kms_open(const char *connector, struct kms **ret_kms, char reason[KMS_REASON_BYTES])
+/* The first to open a device is its master, which capture is while it gets memory there. */
+ON_PREVIEW static int open_as_master(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0 && !drmIsMaster(fd)) {
+		fd_close(&fd);
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+/* Returns -ENOENT, without a reason, where a device has not got what is wanted. */
+ON_PREVIEW static int open_card(const char *path, const char *connector, const char *mode,
+	struct kms **ret_kms, char reason[KMS_REASON_BYTES])
+{
+	struct kms *kms = calloc(1, sizeof *kms);
+	int err;
+
+	if (!kms) {
+		(void)snprintf(reason, KMS_REASON_BYTES, "out of memory");
+		return -ENOMEM;
+	}
+	err = open_as_master(path);
+	kms->fd = err < 0 ? -1 : err;
+	if (err >= 0)
+		err = prepare(kms, connector, mode);
+	if (!err) {
+		*ret_kms = kms;
+		return 0;
+	}
+	if (err == -ESRCH)
+		(void)snprintf(reason, KMS_REASON_BYTES,
+			"%s has no mode %.24s; see /sys/class/drm/*%s/modes", kms->name, mode,
+			kms->name);
+	else if (err != -ENOENT)
+		(void)snprintf(reason, KMS_REASON_BYTES, "%s: %s%s", path, strerror(-err),
+			kms->fd >= 0 && is_lost(err) ? "; does another program have the screen?"
+						     : "");
+	kms_close(kms);
+	return err;
+}
+
+int kms_open(const char *connector, const char *mode, struct kms **ret_kms,
+	char reason[KMS_REASON_BYTES])
 {
 	int told = -ENOENT;
 
 	for (unsigned i = 0; i < CARDS; i++) {
-		struct kms *kms = calloc(1, sizeof *kms);
 		char path[32];
-		bool is_open;
 		int err;
 
-		if (!kms) {
-			(void)snprintf(reason, KMS_REASON_BYTES, "out of memory");
-			return -ENOMEM;
-		}
 		(void)snprintf(path, sizeof path, "/dev/dri/card%u", i);
-		kms->fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-		err = kms->fd < 0 ? -errno : prepare(kms, connector);
-		is_open = kms->fd >= 0;
-		if (!err) {
-			*ret_kms = kms;
+		err = open_card(path, connector, mode, ret_kms, reason);
+		if (!err)
 			return 0;
-		}
-		kms_close(kms);
-		if (err != -ENOENT) {
+		if (err != -ENOENT)
 			told = err;
-			(void)snprintf(reason, KMS_REASON_BYTES, "%s: %s%s", path, strerror(-err),
-				is_open && is_lost(err) ? "; does another program have the screen?"
-							: "");
-		}
 	}
 	if (told == -ENOENT)
 		(void)snprintf(reason, KMS_REASON_BYTES, "no screen is connected%s%.40s",

@@ -30,11 +30,14 @@ ON_PREVIEW bool kms_has_hotplugged(int watch_fd);
 
 /*
  * Take a screen: the connector of a name ("HDMI-A-1"), or "on" for the first that is connected, in
- * its preferred mode, black. Its console is back when it is closed.
+ * the mode of a name ("1920x1080@60", "1920x1080") and in no other, or for "" in its preferred one,
+ * black. Its console is back when it is closed.
  * Returns 0, or a negative errno with a sentence in reason: -ENOENT nothing is connected there;
- * -EBUSY or -EACCES another program has it; whatever else the kernel said.
+ * -ESRCH it has no such mode; -EBUSY or -EACCES another program has it; whatever else the kernel
+ * said.
  */
-ON_PREVIEW int kms_open(const char *connector, struct kms **ret_kms, char reason[KMS_REASON_BYTES]);
+ON_PREVIEW int kms_open(const char *connector, const char *mode, struct kms **ret_kms,
+	char reason[KMS_REASON_BYTES]);
 
 /* Give it back. NULL is ignored. */
 ON_PREVIEW void kms_close(struct kms *kms);

@@ -8,9 +8,11 @@ import fcntl
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 from PIL import Image, ImageStat
@@ -20,8 +22,10 @@ import guest
 
 SIZE = (640, 480)
 FRAMES = 20
-# name of QEMU's device: its module
-SCREENS = {'virtio': 'virtio_gpu', 'cirrus': 'cirrus'}
+# name of QEMU's device, or of the screen that can be read back: its module
+SCREENS = {'virtio': 'virtio_gpu', 'cirrus': 'cirrus', 'vkms': 'vkms'}
+VKMS_SIZE = (1024, 768)
+NO_ATOMIC = {**os.environ, 'LD_PRELOAD': sys.argv[3]}
 # libyuv's arithmetic is coarser than the encoder's.
 TOLERANCE = 16
 PIDFD_GETFD = 438
@@ -71,6 +75,19 @@ def shows_bars(image, size=SIZE):
     return True
 
 
+def composed_checksum(picture):
+    """What vkms makes of a screen with this picture in the middle, of 16 bits a component."""
+    left, top = ((VKMS_SIZE[i] - SIZE[i]) // 2 for i in range(2))
+    row_bytes, border, edge = 4 * SIZE[0], bytes(4 * left), bytes(4 * VKMS_SIZE[0] * top)
+    rows = (border + picture[at:at + row_bytes] + border
+            for at in range(0, len(picture), row_bytes))
+    screen = edge + b''.join(rows) + edge
+    wide = bytearray(b'\xff' * (2 * len(screen)))
+    for component, place in ((2, 2), (1, 4), (0, 6)):  # of B G R X, in A R G B
+        wide[place::8] = wide[place + 1::8] = screen[component::4]
+    return zlib.crc32(wide, 0xffffffff) ^ 0xffffffff
+
+
 def drop_master(fanlight, card):
     """Take a screen away from Fanlight, as a session's manager does, through Fanlight's own fd."""
     pidfd = os.pidfd_open(fanlight.process.pid)
@@ -86,8 +103,8 @@ class Screens:
     def __init__(self, node, monitor, connectors):
         self.node, self.monitor, self.connectors = node, monitor, connectors
 
-    def fanlight(self, screen, *options):
-        return guest.Fanlight(*self.options(screen), *options)
+    def fanlight(self, screen, *options, **process):
+        return guest.Fanlight(*self.options(screen), *options, **process)
 
     def options(self, screen):
         return ('--source', self.node, '--size', '{}x{}'.format(*SIZE), '--fps', '15',
@@ -100,8 +117,9 @@ class Screens:
             assert time.monotonic() < deadline, f'{screen} of {image.size} never was as promised'
         return image
 
-    def see(self, screen, fourcc, memory, copies):
-        with self.fanlight(screen, '--format', fourcc, '--memory', memory) as fanlight:
+    def see(self, screen, fourcc, memory, copies, **process):
+        console = self.monitor.screen(screen).size
+        with self.fanlight(screen, '--format', fourcc, '--memory', memory, **process) as fanlight:
             viewer = guest.Viewer(fanlight)
             state = fanlight.until(lambda state: state['previewed'] >= FRAMES)
             image = self.wait_until(screen, shows_bars)
@@ -116,7 +134,7 @@ class Screens:
               f'{state["captured_fps"]:.1f} | {state["previewed"]} of {state["captured"]} | '
               f'{state["copied_bytes"] // state["previewed"]} | {1000 * late[0] / late[1]:.1f} | '
               f'bars, {image.size[0]}x{image.size[1]}', flush=True)
-        assert not shows_bars(self.monitor.screen(screen)), 'still there after the end'
+        self.wait_until(screen, lambda image: image.size == console and not shows_bars(image))
 
     def its_own_memory_is_flipped_to(self):
         self.see('virtio', 'XR24', 'auto', False)
@@ -128,6 +146,56 @@ class Screens:
         self.see('virtio', 'YUYV', 'auto', True)
         self.see('virtio', 'NM12', 'mmap', True)
         self.see('virtio', 'XR24', 'mmap', True)
+
+    def without_atomic_commits_pages_are_flipped(self):
+        self.see('virtio', 'XR24', 'auto', False, env=NO_ATOMIC)
+        self.see('cirrus', 'XR24', 'mmap', False, env=NO_ATOMIC)
+        self.see('virtio', 'YUYV', 'auto', True, env=NO_ATOMIC)
+
+    def every_pixel_is_the_cameras(self):
+        """Of whatever memory. vkms tells a checksum of all that it shows."""
+        guest.load_heaps()
+        guest.output_of('v4l2-ctl', '-d', self.node, '--stream-mmap', '--stream-count=1',
+                        '--set-fmt-video=width={},height={},pixelformat=XR24'.format(*SIZE),
+                        '--stream-to=/tmp/picture')
+        expected = composed_checksum(Path('/tmp/picture').read_bytes())
+        for memory in ('mmap', 'heap', 'udmabuf'):
+            with self.fanlight('vkms', '--format', 'XR24', '--memory', memory) as fanlight:
+                state = fanlight.until(lambda state: state['previewed'] >= FRAMES)
+                assert state['memory'] == memory and not state['copied_bytes'], state
+                self.wait_for_checksum(expected)
+                print(f'# vkms | XR24 | {memory} | {state["buffers"]} | '
+                      f'{state["captured_fps"]:.1f} | {state["previewed"]} of '
+                      f'{state["captured"]} | 0 | - | every pixel', flush=True)
+
+    def wait_for_checksum(self, expected):
+        number = self.card('vkms').name.removeprefix('card')
+        folder = Path('/sys/kernel/debug/dri', number, 'crtc-0/crc')
+        (folder / 'control').write_text('auto')
+        deadline, told = time.monotonic() + guest.PATIENCE_S, set()
+        with open(folder / 'data', 'rb', buffering=0) as data:
+            while expected not in told:
+                readable = select.select([data], [], [], deadline - time.monotonic())[0]
+                assert readable, f'{expected:#x} never was among {told}'
+                told.add(int(data.read(64).split()[1], 16))
+
+    def mode_is_taken_by_its_name(self):
+        with self.fanlight('virtio', '--format', 'XR24', '--preview-mode', '800x600@60'):
+            self.wait_until('virtio', lambda image: image.size == (800, 600) and shows_bars(image))
+        with self.fanlight('virtio', '--preview-mode', '640x481') as fanlight:
+            fanlight.wait_for(r'preview: \S+ has no mode 640x481; see /sys/class/drm/\S+/modes;')
+
+    def jpegs_are_decoded(self):
+        jpegs = Path('/tmp/jpegs')
+        jpegs.mkdir()
+        with self.fanlight('DP-9', '--quality', '95') as fanlight:
+            (jpegs / 'bars.jpg').write_bytes(fanlight.jpeg()[1])
+        with guest.Fanlight('--source', f'replay:{jpegs}', '--fps', '15',
+                            '--preview', self.connectors['virtio']) as fanlight:
+            state = fanlight.until(lambda state: state['previewed'] >= FRAMES)
+            self.wait_until('virtio', shows_bars)
+            fanlight.wait_for('costs a copy of each')
+        assert state['copied_bytes'] % (SIZE[0] * SIZE[1] * 4) == 0 < state['copied_bytes'], state
 
     def missing_screen_does_not_touch_the_stream(self):
         with self.fanlight('DP-9') as fanlight:
@@ -208,6 +276,17 @@ class Screens:
             fanlight.until(lambda state: state['previewed'] >= before['previewed'] + FRAMES)
             self.wait_until('virtio', shows_bars)
 
+    def console_is_back_even_after_a_kill(self):
+        console = self.monitor.screen('virtio').size
+        with subprocess.Popen([guest.FANLIGHT, *self.options('virtio'), '--format', 'XR24',
+                               '--preview-only'], stdin=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as fanlight:
+            try:
+                self.wait_until('virtio', shows_bars)
+            finally:
+                fanlight.kill()
+        self.wait_until('virtio', lambda image: image.size == console and not shows_bars(image))
+
     def preview_only_serves_nobody(self):
         with subprocess.Popen([guest.FANLIGHT, *self.options('virtio'), '--preview-only'],
                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -229,7 +308,8 @@ def main():
     for screen, module in SCREENS.items():
         before = set(Path('/sys/class/drm').glob('card*-*'))
         guest.output_of('modprobe', module)
-        new, = set(Path('/sys/class/drm').glob('card*-*')) - before
+        new, = {path for path in set(Path('/sys/class/drm').glob('card*-*')) - before
+                if 'Writeback' not in path.name}
         connectors[screen] = new.name.split('-', 1)[1]
     screens = Screens(node, Monitor(), connectors)
     print('# screen | format | memory | buffers | fps | flips of frames | bytes copied a flip | '
@@ -237,11 +317,14 @@ def main():
     return guest.run_with_vivid(guest.promises(
         screens.its_own_memory_is_flipped_to, screens.memory_of_the_camera_is_flipped_to,
         screens.what_it_cannot_show_is_drawn,
+        screens.without_atomic_commits_pages_are_flipped, screens.every_pixel_is_the_cameras,
+        screens.mode_is_taken_by_its_name, screens.jpegs_are_decoded,
         screens.missing_screen_does_not_touch_the_stream,
         screens.screen_of_another_program_is_taken_when_it_is_free,
         screens.screen_that_is_unplugged_is_waited_for,
         screens.screen_that_is_taken_away_is_taken_back,
         screens.camera_that_fails_comes_back_on_the_screen,
+        screens.console_is_back_even_after_a_kill,
         screens.preview_only_serves_nobody))
 
 
