@@ -1,6 +1,6 @@
 /* A camera's own JPEG as pixels, for screens. */
-#ifndef FANLIGHT_DECODE_H
-#define FANLIGHT_DECODE_H
+#ifndef FANLIGHT_PREVIEW_DECODE_H
+#define FANLIGHT_PREVIEW_DECODE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -57,8 +57,10 @@ class Paths:
         return states, fanlight.log
 
 
-def is_note(line):
-    return "the buffers are the camera's own" in line
+def notes_of(log):
+    """Which cameras had to do with their own buffers. One that falls silent says so once more."""
+    return {match[1] for line in log
+            if (match := re.search(r"camera (\S+): the buffers are the camera's own", line))}
 
 
 def own_memory_is_exported(paths):
@@ -76,7 +78,7 @@ def screen_lends_memory_to_whom_can_take_it(paths, screen):
             notes = [state['memory_note'] for state in states if state['memory'] == 'mmap']
             for note in notes:
                 assert re.fullmatch(r'/dev/dri/card\d: Bad address', note), note
-            assert len([line for line in log if is_note(line)]) == len(notes), log
+            assert len(notes_of(log)) == len(notes), log
             refused += len(notes)
         assert refused, 'every buffer of eight cameras was contiguous'
     finally:
@@ -93,7 +95,7 @@ def what_is_not_there_is_told_and_done_without(paths):
 
 def left_the_choice_it_needs_nothing(paths):
     _, log = paths.see(0, 'auto', OWN)
-    assert not any(is_note(line) for line in log), log
+    assert not notes_of(log), log
 
 
 def kernel_lends_memory_to_whom_can_take_it(paths):
