@@ -199,7 +199,7 @@ class Metrics(Case):
 
 
 class SlowViewer(Case):
-    OPTIONS = ("--size", "1280x720", "--fps", "60", "--quality", "95")
+    OPTIONS = ("--size", "1280x720", "--fps", "60", "--quality", "95", "--stall-timeout", "600")
 
     def test_frames_that_a_slow_viewer_skips_are_counted(self):
         def skipped():

@@ -27,7 +27,8 @@ def slow_ones_saw_some(frames):
 
 
 class OfFanlight(server.Case):
-    OPTIONS, HTTPS = ("--size", "640x360", "--fps", "60", "--quality", "95"), True
+    OPTIONS = ("--size", "640x360", "--fps", "60", "--quality", "95", "--stall-timeout", "600")
+    HTTPS = True
 
     def watch(self, *options, until):
         """What is said of a stream that is watched until the clients of the server suffice."""
