@@ -522,7 +522,7 @@ static const struct setting settings_table[] = {
 	{"max-header-bytes", SERVER(server.limits.header_bytes), parse_count, print_count,
 		"N", NULL, "a whole number from 1024 to 32768", .least = 1024, .most = 32768},
 	{"max-body-bytes", SERVER(server.limits.body_bytes), parse_count, print_count,
-		"N", NULL, "a whole number from 256 to 16384", .least = 256,
+		"N", NULL, "a whole number from 256 to 8192", .least = 256,
 		.most = CONTROL_REQUEST_BYTES},
 	{"accounts", SERVER(server.accounts), parse_text, print_text,
 		"PATH", "who may watch; see fanlight passwd", NULL},

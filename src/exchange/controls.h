@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#define CONTROL_REQUEST_BYTES 16384
+#define CONTROL_REQUEST_BYTES 8192
 
 enum control_subject { CONTROL_CAMERA, CONTROL_FILTERS };
 

@@ -269,6 +269,7 @@ ON_SERVER static void wait_for_verifier(struct server *server, struct visit draf
 		return;
 	}
 	if (access->n_waiting >= WAITING_MOST) {
+		connections_note(draft.req, LIMIT_WAITING_LOGINS);
 		reply_header(draft.req, "Retry-After", "2");
 		reply_sentence(draft.req, 503, "Too many are logging in; try again.");
 		return;

@@ -117,6 +117,8 @@ static const struct {
 		"was cut off: it sent no whole request within request-timeout"},
 	[LIMIT_STALL] = {"stall-timeout", "was cut off: it took nothing for stall-timeout"},
 	[LIMIT_LOGINS] = {"logins", "was refused: its name and password or its token is wrong"},
+	[LIMIT_WAITING_LOGINS] = {"waiting-logins",
+		"was refused: too many are logging in with passwords that are new"},
 };
 
 const char *connections_limit_name(enum limit limit)

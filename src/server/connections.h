@@ -43,7 +43,8 @@ enum limit {
 	LIMIT_MEMORY,    /* of open requests */
 	LIMIT_REQUEST_TIME,
 	LIMIT_STALL,
-	LIMIT_LOGINS, /* that may be wrong */
+	LIMIT_LOGINS,         /* that may be wrong */
+	LIMIT_WAITING_LOGINS, /* whose passwords are yet to be compared */
 	LIMITS,
 };
 

@@ -17,8 +17,9 @@ END_STREAM, ACK, END_HEADERS, WITH_PRIORITY = 0x1, 0x1, 0x4, 0x20
 INITIAL_WINDOW_SIZE, MAX_WINDOW, NO_WINDOW_LIMIT = 4, 2**31 - 1, 2**30
 ENHANCE_YOUR_CALM = 11
 
-# What one viewer at 30 frames a second may lose to an attack. A loaded machine takes some as well.
-LOSS_FRAMES = 15
+# What one viewer at 30 frames a second may lose to an attack: a second's, of which a loaded machine
+# alone has taken half.
+LOSS_FRAMES = 30
 
 # What all attacks together may add to the process: a fraction of what fanlight.conf(5) promises.
 PEAK_KB = 64 * 1024

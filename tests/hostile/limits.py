@@ -198,7 +198,7 @@ class Fullness:
     """Every connection has all that it may have at once."""
     N, ALWAYS, HEADER_BYTES, ANSWER_BYTES = 50, 8, 55_000, 120_000
     OPTIONS = ("--max-connections", str(N), "--max-connections-per-address", str(N),
-               "--stall-timeout", "3600")
+               "--stall-timeout", "3600", "--max-header-bytes", "32768")
     # What fanlight.conf(5) promises.
     CONNECTION_KB = 512
 
@@ -219,6 +219,29 @@ class Fullness:
         for n in [2 * self.N - 10] * 2 + [self.ALWAYS] * (self.N - 8):
             self.fill(n, large)
         self.assertLess(self.peak_kb() - before, self.N * self.CONNECTION_KB)
+
+
+class FullBodies:
+    """The same of bodies, as large as they may ever be, that do not end."""
+    N, BODY_BYTES = Fullness.N, 8191
+    OPTIONS = ("--max-connections", str(N), "--max-connections-per-address", str(N),
+               "--request-timeout", "3600", "--max-body-bytes", str(BODY_BYTES + 1))
+
+    def fill(self, n):
+        """A connection with n requests of which nearly all has come; with large headers."""
+        client = self.attacker()
+        block = get("/controls", self.SCHEME, "POST") + field(
+            "x-large", Fullness.HEADER_BYTES // n * "a")
+        for stream in range(1, 2 * n, 2):
+            client.send_frame(HEADERS, END_HEADERS, stream, block)
+            client.send_frame(DATA, 0, stream, self.BODY_BYTES * b"a")
+        self.assertTrue(client.is_answered())
+
+    def test_bodies_that_never_end_keep_no_more_than_is_promised(self):
+        before = self.peak_kb()
+        for n in [2 * self.N - 10] * 2 + [Fullness.ALWAYS] * (self.N - 8):
+            self.fill(n)
+        self.assertLess(self.peak_kb() - before, self.N * Fullness.CONNECTION_KB)
 
 
 class Sizes:
@@ -395,7 +418,7 @@ class HandshakeRates(attacker.Hostile):
         self.assertLess(self.peak_kb() - before, 4096)
 
 
-for tests in (Rates, Reports, Streams, Crowds, Multitudes, Fullness, Sizes, SmallSizes, Times):
+for tests in (Rates, Reports, Streams, Crowds, Multitudes, Fullness, FullBodies, Sizes, SmallSizes, Times):
     for case in attacker.over_both(tests):
         globals()[case.__name__] = case
 del tests, case

@@ -77,6 +77,23 @@ class Logins:
         eventually(lambda: self.status(short) == 401)
 
 
+class Rushes:
+    OPTIONS, LOGIN, N = Logins.OPTIONS, Logins.LOGIN, 60
+
+    def test_more_logins_than_can_wait_are_told_so(self):
+        client = self.attacker()
+        # All at once, and comparing the first password takes longer than reading them.
+        client.send(b"".join(
+            client.request(2 * i + 1, "/state",
+                           after=field("authorization", basic("alice", f"guess {i}")))
+            for i in range(self.N)))
+        for _ in range(self.N):
+            client.until(lambda frame: frame.type == HEADERS)
+        self.assert_reached("waiting-logins")
+        self.assertEqual(self.fanlight.get("/state")[0], 200)
+
+
 CleartextLogins, EncryptedLogins = attacker.over_both(Logins)
+CleartextRushes, EncryptedRushes = attacker.over_both(Rushes)
 
 tap.main()

@@ -89,6 +89,17 @@ class Logins(Access):
             answer.raw.close()
         self.assertEqual(fanlight.close(), 0)
 
+    def test_secrets_are_nowhere_to_be_read(self):
+        signed = self.sign("/snapshot")
+        for path, *headers in ((signed,), ("/state", "Authorization: Bearer " + self.token),
+                               ("/state", basic("alice", PASSWORD))):
+            self.assertEqual(self.status(path, *headers), 200)
+        told = b"".join(self.fanlight.get(path, BOB)[2] for path in ("/state", "/metrics", "/controls"))
+        process = pathlib.Path(f"/proc/{self.fanlight.process.pid}")
+        told += (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        for secret in (PASSWORD, "bob's", self.token, signed.split("signature=")[1]):
+            self.assertNotIn(secret.encode(), told)
+
     def test_passwords_and_tokens_are_taken(self):
         for header in (basic("alice", PASSWORD), BOB,
                        "Authorization: Bearer " + self.token):

@@ -2,6 +2,8 @@
 import pathlib
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import tempfile
 import unittest
@@ -58,6 +60,27 @@ class Reload(unittest.TestCase):
     def assert_stream_goes_on(self):
         for _ in range(10):
             next(self.parts)
+
+    def resumes(self, context, session):
+        """Whether a TLS session is gone on with, and the one that there is then."""
+        port = int(self.fanlight.urls["https"].rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), server.PATIENCE_S) as plain:
+            with context.wrap_socket(plain, session=session) as secure:
+                secure.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+                while secure.recv(4096):
+                    pass  # tickets come before the answer
+                return secure.session_reused, secure.session
+
+    def test_sessions_are_resumed_until_the_keys_of_tickets_change(self):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.minimum_version = context.maximum_version = version
+            session = self.resumes(context, None)[1]
+            self.assertTrue(self.resumes(context, session)[0], version)
+            self.hang_up()
+            eventually(lambda: not self.resumes(context, session)[0])
+        self.assert_stream_goes_on()
 
     def test_a_new_certificate_is_taken_up_by_itself(self):
         self.assertTrue(self.is_served("one"))

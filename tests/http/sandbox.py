@@ -23,6 +23,14 @@ class Sandbox(unittest.TestCase):
     def test_every_thread_is_confined(self):
         self.assertEqual(self.confinement(), {(2, 1)})
 
+    def test_it_may_open_the_files_that_its_limits_need(self):
+        fanlight = Fanlight("--max-connections", "1000", under=("prlimit", "--nofile=64:4096"))
+        self.addCleanup(fanlight.close)
+        limits = pathlib.Path(f"/proc/{fanlight.process.pid}/limits").read_text()
+        soft = int(limits.split("Max open files")[1].split()[0])
+        self.assertGreater(soft, 1000)
+        self.assertLess(soft, 4096)
+
     def test_it_can_be_turned_off(self):
         own = dict(line.split(":", 1)
                    for line in pathlib.Path("/proc/self/status").read_text().splitlines())

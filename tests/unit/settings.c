@@ -111,7 +111,7 @@ ON_MAIN static void file_sets_everything(void **state)
 		     "max-streams = 7\nmax-streams-per-connection = 100\n"
 		     "max-requests-per-second = 9\n"
 		     "max-handshakes-per-second = 8\nmax-url-bytes = 256\nuser = b\n"
-		     "max-header-bytes = 32768\nmax-body-bytes = 16384\nsandbox = no\nlog-level = debug\n"
+		     "max-header-bytes = 32768\nmax-body-bytes = 8192\nsandbox = no\nlog-level = debug\n"
 		     "encode-threads = 3\n\n"
 		     "[camera front]\n  source = v4l2:/dev/video2\n\tsize = 640x480\n"
 		     "fps = 29.97\nformat = MJPG\nquality = 1\nchroma = 422\n"
@@ -134,7 +134,7 @@ ON_MAIN static void file_sets_everything(void **state)
 	assert_int_equal(settings.server.limits.handshakes_per_second, 8);
 	assert_int_equal(settings.server.limits.url_bytes, 256);
 	assert_int_equal(settings.server.limits.header_bytes, 32768);
-	assert_int_equal(settings.server.limits.body_bytes, 16384);
+	assert_int_equal(settings.server.limits.body_bytes, 8192);
 	assert_string_equal(settings.user, "b");
 	assert_int_equal(settings.server.limits.streams_per_connection, 100);
 	assert_int_equal(settings.server.limits.requests_per_second, 9);
@@ -371,7 +371,7 @@ ON_MAIN static void bad_values_are_refused(void **state)
 		{"--max-handshakes-per-second", "0"},
 		{"--max-url-bytes", "255"},
 		{"--max-header-bytes", "32769"},
-		{"--max-body-bytes", "255"},
+		{"--max-body-bytes", "8193"},
 		{"--quality", "80%"},
 		{"--quality", "8.5"},
 		{"--chroma", "444"},
