@@ -4,8 +4,8 @@
  * Samples are those of the file: no colours are converted, and chroma is as coarse as it was. Only
  * where it is as fine as luma across, which no raw format has here, it is halved.
  */
-#ifndef FANLIGHT_DECODE_H
-#define FANLIGHT_DECODE_H
+#ifndef FANLIGHT_ENCODE_DECODE_H
+#define FANLIGHT_ENCODE_DECODE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -54,8 +54,8 @@ ON_ENCODE static int make_jpeg(
 }
 
 /*
- * Run the filters; they see the camera's own JPEG decoded, if it is one that would be passed on. The
- * packet is where it is checked.
+ * Run the filters; they see the camera's own JPEG decoded, if it is one that would be passed on.
+ * The packet is where it is checked.
  */
 ON_ENCODE static int filter_frame(struct pipeline *p, struct frame *view, struct packet *packet)
 {
@@ -111,8 +111,8 @@ ON_ENCODE static const char *reason_of(int err)
 	case -EBADMSG:
 		return "the camera's JPEG is broken";
 	case -EOPNOTSUPP:
-		return "filters cannot take the kind of JPEG that the camera sends; set format to a raw "
-		       "one, such as YUYV";
+		return "filters cannot take the kind of JPEG that the camera sends; set format to "
+		       "a raw one, such as YUYV";
 	case -ETIMEDOUT:
 		return "a device does not finish with its buffer";
 	default:

@@ -119,7 +119,7 @@ struct pipeline {
 	bool drawing;                        /* what the screen cannot show as it is */
 
 	/* encode */
-	struct chain *chain; /* the newest that was taken */
+	struct chain *chain;          /* the newest that was taken */
 	struct jpeg_decoder *decoder; /* of the camera's own JPEGs, for filters */
 	struct slicer *slicer;
 	struct packet_pool pool;

@@ -96,7 +96,7 @@ struct process_config {
 	struct overlay_config overlay;
 	unsigned plugin_budget_ms; /* 0 for none */
 	bool live; /* it runs, and may be confined: what is loaded was tried before */
-	/* The camera's name and a font's file, for overlays: of whoever makes chains, who keeps them. */
+	/* The camera's name, and a font's file: of whoever makes chains, who keeps them. */
 	const char *camera, *font;
 };
 

@@ -1,11 +1,11 @@
 /*
  * Overlay: words and a logo over the picture, upright as it is shown.
  *
- * An overlay is painted when its words change, or the kind of frames, and glazed upon each frame from
- * then on. To paint is to find for every sample beneath it how much of that is kept, and what is
- * added: whatever the format, and however the picture will be turned, a frame costs a product and a
- * sum for each sample. Where pictures are scaled down as they are read, overlays are painted as much
- * larger.
+ * An overlay is painted when its words change, or the kind of frames, and glazed upon each frame
+ * from then on. To paint is to find for every sample beneath it how much of that is kept, and what
+ * is added: whatever the format, and however the picture will be turned, a frame costs a product
+ * and a sum for each sample. Where pictures are scaled down as they are read, overlays are painted
+ * as much larger.
  */
 #include <errno.h>
 #include <stdio.h>

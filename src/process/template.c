@@ -85,7 +85,7 @@ ON_ENCODE static const char *find_result(const struct results *results, const st
 	return "";
 }
 
-/* No letter that template_is_right() passes writes much; an empty one, such as %p, writes nothing. */
+/* Some letters, such as %p, may write nothing. */
 ON_ENCODE static void print_time(char letter, const struct tm *time, char *ret_text, size_t bytes)
 {
 	const char format[] = {'%', letter, '\0'};

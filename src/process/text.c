@@ -87,7 +87,7 @@ int text_resize(struct text *text, uint32_t line_px)
 	return errno_of(FT_Request_Size(text->face, &size));
 }
 
-/* The glyph of a character, valid until the next call; NULL for a gap: it is broken, or no memory. */
+/* The glyph of a character, valid until the next call; NULL if it is broken, or no memory. */
 ON_ENCODE static const struct glyph *find_glyph(struct text *text, uint32_t character)
 {
 	struct glyph *glyph = &text->glyphs[character % GLYPHS_KEPT];
