@@ -187,7 +187,18 @@ class Live(server.Case):
         self.assertTrue(sizes <= {(320, 192), (192, 320)}, sizes)
 
 
-class Orientation(server.Case):
+class InFolder(server.Case):
+    """With files of its own, which prepare() makes."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="fanlight-filters-")
+        cls.folder = pathlib.Path(cls.enterClassContext(folder))
+        cls.prepare()
+        super().setUpClass()
+
+
+class Orientation(InFolder):
     """Against jpegtran, which turns JPEGs without looking at a pixel."""
     TURNS = {("90", "none"): ["-rotate", "90"], ("180", "none"): ["-rotate", "180"],
              ("270", "none"): ["-rotate", "270"], ("0", "horizontal"): ["-flip", "horizontal"],
@@ -195,19 +206,12 @@ class Orientation(server.Case):
              ("90", "vertical"): ["-transverse"]}
 
     @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-filters-")
-        still = pathlib.Path(cls.folder.name) / "still.y4m"
+    def prepare(cls):
+        still = cls.folder / "still.y4m"
         subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x240:r=1",
                         "-frames:v", "1", "-pix_fmt", "yuvj420p", "-strict", "-1", still],
                        check=True, stdin=subprocess.DEVNULL)
         cls.OPTIONS, cls.SOURCE = ("--fps", "30", "--quality", "100"), f"replay:{still}"
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
 
     def test_turned_pictures_are_jpegtrans(self):
         plain = snapshot(self.fanlight)
@@ -222,12 +226,11 @@ class Orientation(server.Case):
             self.assertLessEqual(max(most for _, most in difference.getextrema()), 6)
 
 
-class Plugins(server.Case):
+class Plugins(InFolder):
     """The examples, as they would be installed."""
 
     @classmethod
-    def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="fanlight-filters-"))
+    def prepare(cls):
         for name in "border.so", "brightness.so":
             shutil.copyfile(EXAMPLES / name, cls.folder / name)
             (cls.folder / name).chmod(0o644)
@@ -235,12 +238,6 @@ class Plugins(server.Case):
         cls.OPTIONS = ("--size", "320x192", "--fps", "30", "--format", "NV12", "--plugin-dir",
                        cls.folder, "--process",
                        f"plugin:{cls.folder}/border.so 20, plugin:{cls.folder}/brightness.so")
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        shutil.rmtree(cls.folder)
 
     def test_plugin_draws_and_another_measures(self):
         image = Image.open(io.BytesIO(snapshot(self.fanlight)))
@@ -304,20 +301,13 @@ class Fontless(server.Case):
         self.assertIn(sentence, run.stderr)
 
 
-class Logo(server.Case):
+class Logo(InFolder):
     @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-filters-")
-        path = pathlib.Path(cls.folder.name) / "logo.png"
+    def prepare(cls):
+        path = cls.folder / "logo.png"
         Image.new("RGBA", (40, 40), (255, 0, 0, 255)).save(path)
         cls.OPTIONS = ("--size", "320x192", "--logo", path, "--process", "orient, overlay",
                        "--overlay", "-20,-30 {logo}")
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
 
     def test_logo_is_there_and_comes_back(self):
         for rotate, overlay, place in (("0", "-20,-30 {logo}", (280, 142)), ("0", "0,0 x", None),
@@ -345,7 +335,7 @@ def white(**options):
     return jpeg.getvalue()
 
 
-class Compressed(server.Case):
+class Compressed(InFolder):
     """Cameras' own JPEGs: decoded for filters, and only for them."""
     OPTIONS = ("--fps", "30")
     # As cameras send them, and one without tables to decode it by.
@@ -353,17 +343,10 @@ class Compressed(server.Case):
     BROKEN = GOOD[0].replace(b"\xff\xdb", b"\xff\xe9")
 
     @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-filters-")
+    def prepare(cls):
         for n, jpeg in enumerate([*cls.GOOD, cls.BROKEN]):
-            (pathlib.Path(cls.folder.name) / f"{n}.jpg").write_bytes(jpeg)
-        cls.SOURCE = "replay:" + cls.folder.name
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
+            (cls.folder / f"{n}.jpg").write_bytes(jpeg)
+        cls.SOURCE = f"replay:{cls.folder}"
 
     def test_filters_see_what_is_in_them(self):
         status, answer = patch(self.fanlight, {"process": "mask, orient", "rotate": "90",
@@ -396,22 +379,15 @@ class Compressed(server.Case):
         eventually(lambda: corrupt() > before)
 
 
-class Foreign(server.Case):
+class Foreign(InFolder):
     """What filters cannot take is not shown, as they might have hidden something in it."""
     OPTIONS = ("--process", "mask", "--mask", "0,0 9,0 9,9")
 
     @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-filters-")
-        subprocess.run(["cjpeg", "-rgb", "-outfile", pathlib.Path(cls.folder.name) / "one.jpg"],
+    def prepare(cls):
+        subprocess.run(["cjpeg", "-rgb", "-outfile", cls.folder / "one.jpg"],
                        input=b"P6 64 48 255\n" + bytes(64 * 48 * 3), check=True)
-        cls.SOURCE = "replay:" + cls.folder.name
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
+        cls.SOURCE = f"replay:{cls.folder}"
 
     def test_picture_that_cannot_be_masked_is_not_shown(self):
         self.assertEqual(self.fanlight.get("/snapshot")[0], 503)
