@@ -39,6 +39,14 @@ export class Figures {
   }
 }
 
+/*
+ * How old a picture is, ms. The server's time is an estimate, if it is known at all, and makes no
+ * picture younger than it certainly is: as old as it was when it was sent, and here ever since.
+ */
+export function ageOf({ capturedMs, sentMs, heardMs }, nowMs, serverMs = -Infinity) {
+  return Math.max(serverMs - capturedMs, sentMs - capturedMs + nowMs - heardMs);
+}
+
 /* Of ascending numbers, by nearest rank. */
 export function percentile(sorted, share) {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];

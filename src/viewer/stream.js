@@ -7,7 +7,7 @@
  *   { status } as the server sends it, `since` in ms of the wall clock
  *   { figures } twice a second; shownMs is how old the picture on the canvas is by now
  */
-import { Figures } from './age.js';
+import { Figures, ageOf } from './age.js';
 import { ServerClock } from './clock.js';
 import { Pauses } from './pauses.js';
 import { HELLO, PICTURE, RecordReader, STATUS, readJson } from './records.js';
@@ -176,7 +176,7 @@ export class LiveStream {
 
     this.#pauses.reset();
     this.#figures.arrived(blob.size);
-    this.#waiting = { ...record, parts: undefined, blob, signal };
+    this.#waiting = { ...record, parts: undefined, blob, signal, heardMs: this.#heardMs };
     if (!this.#decoding)
       this.#decode();
   }
@@ -241,12 +241,10 @@ export class LiveStream {
     this.#posting = false;
   }
 
-  /* How old a picture is by now; as long as the clock is unknown, how long it is on the canvas. */
   #age(picture) {
     const now = performance.now();
 
-    return clock.at(now) === undefined ? now - picture.drawnMs :
-      Math.max(0, clock.at(now) - picture.capturedMs);
+    return ageOf(picture, now, clock.at(now));
   }
 
   #tick() {

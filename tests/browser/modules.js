@@ -1,7 +1,7 @@
 /* The page's modules that need no browser. */
 import assert from 'node:assert/strict';
 
-import { Figures, percentile } from '../../src/viewer/age.js';
+import { Figures, ageOf, percentile } from '../../src/viewer/age.js';
 import { ServerClock } from '../../src/viewer/clock.js';
 import { columnsFor, fpsFor } from '../../src/viewer/layout.js';
 import { Pauses } from '../../src/viewer/pauses.js';
@@ -89,6 +89,14 @@ async function quickest_round_trip_knows_the_clock_best() {
   assert.equal(clock.at(0), undefined);
 }
 
+async function wrong_clock_makes_no_picture_younger_than_it_can_be() {
+  const picture = { capturedMs: 1000, sentMs: 1008, heardMs: 50 };
+
+  assert.equal(ageOf(picture, 54, 1015), 15);
+  assert.equal(ageOf(picture, 54, 1003), 12);
+  assert.equal(ageOf(picture, 54, undefined), 12);
+}
+
 async function figures_are_of_the_last_pictures() {
   const figures = new Figures();
 
@@ -157,6 +165,7 @@ for (const promise of [
   a_picture_may_come_in_several_records,
   what_is_no_record_is_refused,
   quickest_round_trip_knows_the_clock_best,
+  wrong_clock_makes_no_picture_younger_than_it_can_be,
   figures_are_of_the_last_pictures,
   percentiles_are_of_what_there_is,
   pauses_grow_until_something_succeeds,
