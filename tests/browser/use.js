@@ -117,6 +117,26 @@ async function addresses_are_whole_urls_below_the_prefix({ browser, proxy }) {
   await page.keyboard.press('u');
   for (const kind of ['stream', 'snapshot'])
     await readsText(page, new RegExp(`${proxy.url()}door/${kind}`));
+  await page.click('#addresses dl button');
+  await readsText(page, /Copied/);
+}
+
+async function small_phone_has_room_for_all_and_for_a_thumb({ browser, fanlight }) {
+  const page = await openPage(browser);
+  const narrow = { width: 320, height: 568, isMobile: true, hasTouch: true };
+
+  await page.setViewport(narrow);
+  await page.goto(fanlight.url('https'));
+  await seesAdvancing(page, picture(2));
+  await page.tap(picture(2));
+  await fanlight.hasClients(1);
+  assert.equal(await page.title(), 'garden – Fanlight');
+  const [width, ...buttons] = await page.evaluate(() => [document.documentElement.scrollWidth,
+    ...[...document.querySelectorAll('button')].filter((button) => button.checkVisibility())
+      .map((button) => button.getBoundingClientRect().width)]);
+
+  assert.equal(width, narrow.width);
+  assert.ok(buttons.length >= 5 && Math.min(...buttons) >= 40, `buttons ${buttons} wide`);
 }
 
 async function controls_are_set_as_the_driver_takes_them({ browser, proxy }) {
@@ -212,8 +232,9 @@ async function page_has_no_barriers({ browser, browserName, proxy, fanlight }) {
   }
 }
 
-/* Chromium alone lets a page make such a window. */
-export const floating = { chromium: [picture_in_picture_stays_whatever_the_page_shows] };
+/* Chromium alone lets a page make such a window, and is driven like a phone. */
+export const chromiumOnly = [picture_in_picture_stays_whatever_the_page_shows,
+  small_phone_has_room_for_all_and_for_a_thumb];
 
 export const use = [
   keys_enlarge_a_camera_and_lead_back,

@@ -11,7 +11,7 @@ import { pictures, scriptless } from './pictures.js';
 import { Proxy } from './proxy.js';
 import { soak } from './soak.js';
 import { plan, test } from './tap.js';
-import { floating, use } from './use.js';
+import { chromiumOnly, use } from './use.js';
 
 const { values: options, positionals: [program, browserName, ...chosen] } = parseArgs({
   allowPositionals: true, options: { pictures: { type: 'string', default: '6000' } } });
@@ -48,7 +48,7 @@ try {
   [house.first] = await house.browser.pages();
 
   for (const promise of [...pictures, ...scriptless[browserName] ?? [], ...use,
-    ...floating[browserName] ?? [], ...failures, ...soak]) {
+    ...browserName === 'chromium' ? chromiumOnly : [], ...failures, ...soak]) {
     if (chosen.length && !chosen.includes(promise.name))
       continue;
     await test(promise.name, () => promise(house).finally(leave));
