@@ -8,6 +8,8 @@ from PIL import Image
 
 import guest
 
+TIMES = 3
+
 # Of the control dv_timings_signal_mode, and what Fanlight says of each.
 SIGNAL, SELECTED = 0, 4
 MISSING = {1: 'has no signal', 2: 'is not stable', 3: 'cannot take'}
@@ -67,7 +69,7 @@ class Hdmi:
                 guest.set_controls(self.node, dv_timings_signal_mode=SELECTED)
             seconds = [guest.recover(fanlight, [viewer], lose,
                                      lambda was, now: now['opened'] > was['opened'])
-                       for _ in range(2)]
+                       for _ in range(TIMES)]
             guest.row(reason, seconds, '-')
 
     def a_new_resolution_is_followed_in_the_same_stream(self):
@@ -128,7 +130,7 @@ class Analogue:
                 guest.set_controls(self.node, standard_signal_mode=STANDARD_CURRENT)
             seconds = [guest.recover(fanlight, [viewer], lose,
                                      lambda was, now: now['opened'] > was['opened'])
-                       for _ in range(2)]
+                       for _ in range(TIMES)]
             guest.row('analogue: no signal', seconds, '-')
         viewer.thread.join()
 

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""The clock is set, or the machine sleeps: nothing changes but the stamps."""
+import http.client
+import socket
+import sys
+import time
+from pathlib import Path
+
+import guest
+
+TIMES = 3
+DAY_S = 86400
+POWER = Path('/sys/power')
+
+
+class Clock:
+    def __init__(self, node):
+        self.node = node
+
+    def start(self, *options):
+        return guest.Fanlight('--source', self.node, '--size', '320x180', '--format', 'YUYV',
+                              '--fps', '10', *options)
+
+    def stamp(self, connection):
+        """The time of the newest picture, which may be one from before."""
+        connection.request('GET', '/snapshot?max_age_ms=60000')
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200, answer.status
+        return float(answer.headers['X-Timestamp'])
+
+    def endure(self, happening, happen, *facts):
+        """Somebody watches and somebody has a connection, while it happens several times.
+
+        Of the camera these facts stay as they are.
+        """
+        with self.start('--request-timeout', '3600') as fanlight:
+            viewer = guest.Viewer(fanlight)
+            viewer.wait_for_more()
+            address = fanlight.url.removeprefix('http://')
+            other = http.client.HTTPConnection(address, timeout=guest.PATIENCE_S)
+            before = fanlight.state()['cameras'][0]
+            for _ in range(TIMES):
+                happen(fanlight)
+                viewer.wait_for_more(5)
+                deadline = time.monotonic() + guest.PATIENCE_S
+                while abs(self.stamp(other) - time.time()) > DAY_S / 2:
+                    assert time.monotonic() < deadline, 'the stamps never followed'
+                    time.sleep(0.1)
+            after = fanlight.state()['cameras'][0]
+            for fact in ('opened', 'lost', 'faults', *facts):
+                assert after[fact] == before[fact], (fact, before, after)
+            print(f'# {happening}: {TIMES} times', flush=True)
+        viewer.thread.join()
+
+    def only_the_stamps_change_when_the_clock_is_set(self):
+        steps = iter((2 * DAY_S, -4 * DAY_S, DAY_S))
+        self.endure('the clock is set', lambda fanlight: time.clock_settime(
+            time.CLOCK_REALTIME, time.time() + next(steps)), 'restarted', 'oddities')
+
+    def deadlines_come_though_the_clock_was_set_back(self):
+        with self.start('--request-timeout', '2') as fanlight:
+            host, port = fanlight.url.removeprefix('http://').split(':')
+            with socket.create_connection((host, int(port)), guest.PATIENCE_S) as silent:
+                time.clock_settime(time.CLOCK_REALTIME, time.time() - DAY_S)
+                while silent.recv(4096):
+                    pass
+
+    def sleep_of_the_machine_changes_nothing(self):
+        """As far as a process sees of it, which is frozen: this guest's root does not wake again.
+
+        The monotonic clock goes on meanwhile, so that a slow guest may seem silent.
+        """
+        Path('/sys/module/suspend/parameters/pm_test_delay').write_text('1')
+        (POWER / 'pm_test').write_text('freezer')
+        try:
+            self.endure('the machine sleeps', lambda fanlight: (POWER / 'state').write_text(
+                'freeze'))
+        finally:
+            (POWER / 'pm_test').write_text('none')
+
+
+def main():
+    node, = guest.load_vivid(['webcam'])
+    clock = Clock(node)
+    return guest.run_with_vivid(guest.promises(
+        clock.only_the_stamps_change_when_the_clock_is_set,
+        clock.deadlines_come_though_the_clock_was_set_back,
+        clock.sleep_of_the_machine_changes_nothing))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
