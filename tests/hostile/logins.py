@@ -42,8 +42,10 @@ class Logins:
 
     def test_guesses(self):
         """On many connections at once, as many requests on each."""
-        clients = [self.attacker() for _ in range(20)]
-        for number, client in enumerate(clients):
+        clients = []
+        for number in range(20):
+            client = self.attacker()
+            clients.append(client)
             guesses = [basic(name, f"{number} {i}") if i % 2 else f"Bearer {number}{i}"
                        for i, name in enumerate(10 * ("alice", "nobody"))]
             client.send(b"".join(
