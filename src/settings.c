@@ -592,6 +592,7 @@ static const struct setting settings_table[] = {
 /* clang-format on */
 
 #define N_SETTINGS (sizeof settings_table / sizeof *settings_table)
+_Static_assert(N_SETTINGS <= 64, "each has a bit of loader.seen");
 
 /* Options that are no settings. */
 enum {
