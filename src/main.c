@@ -332,12 +332,14 @@ ON_MAIN static int start(struct program *program)
 	struct server_camera cameras[SETTINGS_CAMERAS_MAX];
 	struct settings *settings = &program->settings;
 	char reason[SERVER_REASON_BYTES];
+	unsigned n_jobs = 0;
 	int err = open_ports(program);
 
 	if (err < 0)
 		return err;
-	err = workers_create(
-		settings->encode_threads, (unsigned)settings->n_cameras, &program->workers);
+	for (size_t i = 0; i < settings->n_cameras; i++)
+		n_jobs += pipeline_n_jobs(&settings->cameras[i]);
+	err = workers_create(settings->encode_threads, n_jobs, &program->workers);
 	if (err < 0) {
 		log_error("main", "cannot start threads: %s", strerror(-err));
 		return err;

@@ -41,6 +41,7 @@ struct setting {
 	const char *allowed;         /* completes "use ..." */
 	const char *const *words;    /* of a choice, in the order of its enum */
 	unsigned least, most;        /* of a count, which is at least 1 */
+	bool zero;                   /* is a count, too */
 };
 
 /* Where a value comes from: the command line and a default have no path. */
@@ -164,8 +165,8 @@ static int parse_count(const struct setting *setting, void *field, const char *v
 	const char *end;
 	unsigned count;
 
-	if (parse_digits(value, setting->most, &count, &end) < 0 || *end || !count ||
-		count < setting->least)
+	if (parse_digits(value, setting->most, &count, &end) < 0 || *end ||
+		(!count && !setting->zero) || count < setting->least)
 		return -EINVAL;
 	*(unsigned *)field = count;
 	return 0;
@@ -560,6 +561,8 @@ static const struct setting settings_table[] = {
 		"PATH", NULL, NULL},
 	{"idle", CAMERA(idle), parse_word, print_word,
 		"encode|stop", NULL, "encode or stop", idles},
+	{"variants", CAMERA(variants), parse_count, print_count,
+		"N", NULL, "a whole number from 0 to 8", .most = VARIANTS_MOST, .zero = true},
 	{"input", CAMERA(camera.input), parse_text_or_auto, print_text_or_auto,
 		"NAME", "of a device with several; name or number",
 		"the name or number of an input, or auto"},
@@ -1038,6 +1041,7 @@ ON_MAIN static int apply_defaults(struct loader *loader)
 		{"quality", "80"},
 		{"chroma", "420"},
 		{"placeholder", "yes"},
+		{"variants", "4"},
 		{"font", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"},
 	};
 	int err = 0;

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/roles.h"
+#include "base/variant.h"
 #include "camera/camera.h"
 #include "encode/jpeg.h"
 #include "encode/workers.h"
@@ -27,6 +28,7 @@ struct camera_settings {
 	int placeholder; /* whether there is one for viewers while there is no picture */
 	char font[256];  /* a file, for its words */
 	enum idle idle;
+	unsigned variants; /* in how many it is encoded at once, up to VARIANTS_MOST */
 };
 
 struct settings {

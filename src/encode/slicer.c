@@ -77,7 +77,7 @@ int slicer_create(
 		return -ENOMEM;
 	slicer->config = *config;
 	slicer->n_threads = workers_n_threads(workers);
-	err = provide_encoders(slicer, slicer->n_threads);
+	err = provide_encoders(slicer, 1);
 	if (err < 0) {
 		slicer_destroy(slicer);
 		return err;
@@ -87,18 +87,38 @@ int slicer_create(
 	return 0;
 }
 
+ANY_THREAD static void drop_encoders(struct slicer *slicer)
+{
+	while (slicer->n_encoders)
+		jpeg_encoder_destroy(slicer->encoders[--slicer->n_encoders]);
+}
+
 void slicer_destroy(struct slicer *slicer)
 {
 	if (!slicer)
 		return;
-	for (unsigned i = 0; i < slicer->n_encoders; i++)
-		jpeg_encoder_destroy(slicer->encoders[i]);
+	drop_encoders(slicer);
 	free(slicer);
+}
+
+void slicer_set_quality(struct slicer *slicer, int quality)
+{
+	if (quality == slicer->config.quality)
+		return;
+	drop_encoders(slicer);
+	slicer->config.quality = quality;
+	slicer->choice = (struct choice){0};
 }
 
 int slicer_encode_in(
 	struct slicer *slicer, const struct frame *frame, unsigned n_slices, struct packet *packet)
 {
+	int err = provide_encoders(
+		slicer, n_slices < slicer->n_threads ? n_slices : slicer->n_threads);
+
+	if (!slicer->n_encoders)
+		return err;
+	/* With fewer encoders it is fewer slices. */
 	if (n_slices > slicer->n_encoders)
 		n_slices = slicer->n_encoders;
 	jpeg_cut(&slicer->config, frame, n_slices, &slicer->cut);

@@ -23,6 +23,9 @@ struct slicer;
 ON_MAIN int slicer_create(
 	const struct jpeg_config *config, struct workers *workers, struct slicer **ret_slicer);
 
+/* Another quality from the next frame on, one that libjpeg knows. */
+ON_ENCODE void slicer_set_quality(struct slicer *slicer, int quality);
+
 /* NULL is ignored. */
 ON_MAIN void slicer_destroy(struct slicer *slicer);
 

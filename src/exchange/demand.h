@@ -15,7 +15,6 @@
 
 struct demand {
 	atomic_uint wanted;
-	atomic_uint piecemeal; /* of those, who take a picture's pieces while it is encoded */
 	/* readable when demand rose from nothing */
 	int event_fd; /* encode drains it */
 	int risen_fd; /* capture drains it */
@@ -25,7 +24,6 @@ struct demand {
 ANY_THREAD static inline int demand_init(struct demand *demand)
 {
 	atomic_init(&demand->wanted, 0);
-	atomic_init(&demand->piecemeal, 0);
 	demand->event_fd = fd_event();
 	demand->risen_fd = fd_event();
 	if (demand->event_fd < 0)
@@ -52,21 +50,6 @@ ON_SERVER static inline void demand_add(struct demand *demand)
 ON_SERVER static inline void demand_drop(struct demand *demand)
 {
 	atomic_fetch_sub_explicit(&demand->wanted, 1, memory_order_relaxed);
-}
-
-/* One more, or one less, takes pieces as they come. */
-ON_SERVER static inline void demand_set_piecemeal(struct demand *demand, bool more)
-{
-	/* Relaxed: seen late, it concerns a later picture. */
-	if (more)
-		atomic_fetch_add_explicit(&demand->piecemeal, 1, memory_order_relaxed);
-	else
-		atomic_fetch_sub_explicit(&demand->piecemeal, 1, memory_order_relaxed);
-}
-
-ANY_THREAD static inline bool demand_is_piecemeal(const struct demand *demand)
-{
-	return atomic_load_explicit(&demand->piecemeal, memory_order_relaxed) > 0;
 }
 
 ANY_THREAD static inline bool demand_exists(const struct demand *demand)

@@ -4,7 +4,7 @@
  * The encode thread fills it and ends it; from then on it is immutable. It may be published before,
  * and then grows: pieces become ready, in any order, and whoever holds a reference may read those
  * that follow on one another from the first. What else it has is there at the end, but for
- * sequence and times up to encode_begin_ns, which come first.
+ * variant, sequence and times up to encode_begin_ns, which come first.
  */
 #ifndef FANLIGHT_PACKET_H
 #define FANLIGHT_PACKET_H
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/roles.h"
+#include "base/variant.h"
 #include "exchange/exchange.h"
 #include "exchange/results.h"
 
@@ -45,6 +46,7 @@ struct packet {
 	size_t length_bytes; /* of all pieces */
 
 	uint32_t width, height; /* pixels */
+	struct variant variant; /* that it is of */
 	bool placeholder;       /* for a picture that is missing: says why, in words */
 	uint32_t sequence;      /* the camera's own; 0 for a placeholder */
 	struct results results; /* of its filters */

@@ -10,32 +10,23 @@
 #include "encode/passthrough.h"
 #include "pipeline/inside.h"
 
-/* Count a frame that was encoded, and its times, or why it could not be. */
-ON_ENCODE static void count_encoded(struct pipeline *p, const struct packet *packet, int err)
+/* A frame in work. */
+struct work {
+	struct frame view;      /* filtered */
+	struct results results; /* of its filters */
+	uint64_t begin_ns;      /* of the picture that is made next */
+	unsigned n_made;        /* pictures */
+};
+
+/* Count a frame and its times, by the first picture that was made of it. */
+ON_ENCODE static void count_encoded(struct pipeline *p, const struct packet *packet)
 {
 	struct camera_stats *stats = &p->stats;
 
-	if (err == -EBADMSG) {
-		stat_add(&stats->dropped_corrupt, 1);
-	} else if (err < 0) {
-		stat_add(&stats->dropped_encode, 1);
-	} else {
-		stat_add(&stats->encoded, 1);
-		histogram_record_span(
-			&stats->dequeue_to_encode, packet->dequeued_ns, packet->encode_begin_ns);
-		histogram_record_span(
-			&stats->encode, packet->encode_begin_ns, packet->encode_end_ns);
-	}
-}
-
-/* The camera's own JPEG, whatever its size: a JPEG says it itself. */
-ON_ENCODE static int copy_jpeg(struct pipeline *p, const struct frame *frame, struct packet *packet)
-{
-	int err = passthrough_copy(frame->planes[0].data, frame->payload_bytes, packet);
-
-	if (!err && (packet->width != frame->width || packet->height != frame->height))
-		stat_add(&p->stats.odd_size, 1);
-	return err;
+	stat_add(&stats->encoded, 1);
+	histogram_record_span(
+		&stats->dequeue_to_encode, packet->dequeued_ns, packet->encode_begin_ns);
+	histogram_record_span(&stats->encode, packet->encode_begin_ns, packet->encode_end_ns);
 }
 
 ON_ENCODE static bool is_compressed(const struct frame *frame)
@@ -43,66 +34,146 @@ ON_ENCODE static bool is_compressed(const struct frame *frame)
 	return frame->fourcc == V4L2_PIX_FMT_MJPEG || frame->fourcc == V4L2_PIX_FMT_JPEG;
 }
 
-ON_ENCODE static int make_jpeg(
-	struct pipeline *p, const struct frame *view, struct packet *packet, bool piecemeal)
+/* The camera's own JPEG, whatever its size: a JPEG says it itself. */
+ON_ENCODE static int copy_jpeg(struct pipeline *p, const struct work *work, struct packet *packet)
 {
+	const struct frame *frame = &work->view;
+	int err = passthrough_copy(frame->planes[0].data, frame->payload_bytes, packet);
+
+	if (err < 0)
+		return err;
+	/* It may be copied once more to be decoded. */
+	if (!work->n_made && (packet->width != frame->width || packet->height != frame->height))
+		stat_add(&p->stats.odd_size, 1);
+	p->last_width = packet->width;
+	p->last_height = packet->height;
+	return 0;
+}
+
+/* Encode what is shown of a frame as outlet i has it: the packet's variant. */
+ON_ENCODE static int make_jpeg(struct pipeline *p, unsigned i, const struct work *work,
+	struct packet *packet, bool piecemeal)
+{
+	const struct variant *variant = &packet->variant;
+	const struct frame *view = &work->view;
+	struct frame scaled = *view;
+
 	if (is_compressed(view))
-		return copy_jpeg(p, view, packet);
-	if (piecemeal)
-		return slicer_encode_piecemeal(p->slicer, view, packet);
-	return slicer_encode(p->slicer, view, packet);
+		return copy_jpeg(p, work, packet);
+	p->last_width = scaled.order.width = frame_shown_width(view);
+	p->last_height = scaled.order.height = frame_shown_height(view);
+	variant_fit(variant, &scaled.order.width, &scaled.order.height);
+	slicer_set_quality(
+		p->slicers[i], variant->quality ? variant->quality : p->settings->jpeg.quality);
+	return (piecemeal ? slicer_encode_piecemeal : slicer_encode)(
+		p->slicers[i], &scaled, packet);
+}
+
+void publish_packet(struct pipeline *p, unsigned i, struct packet *packet)
+{
+	outlet_publish(&p->outlets[i], packet);
+	if (exchange_has_replaced(&p->outlets[i].packets))
+		stat_add(&p->stats.dropped_server_busy, 1);
 }
 
 /*
- * Run the filters; they see the camera's own JPEG decoded, if it is one that would be passed on.
- * The packet is where it is checked.
+ * Make outlet i's picture of a frame and publish it; when somebody takes it piece by piece it is
+ * published first. Returns 0 or a negative errno.
  */
-ON_ENCODE static int filter_frame(struct pipeline *p, struct frame *view, struct packet *packet)
+ON_ENCODE static int encode_and_publish(struct pipeline *p, unsigned i, struct work *work)
 {
-	const struct packet_piece *checked = &packet->pieces[0];
-	int err = 0;
-
-	if (chain_is_empty(p->chain))
-		return 0;
-	if (is_compressed(view))
-		err = copy_jpeg(p, view, packet);
-	if (!err && is_compressed(view))
-		err = jpeg_decode(p->decoder, checked->data, checked->length_bytes, 1, view);
-	return err < 0 ? err : chain_run(p->chain, view, &packet->results, &p->stats.copied_bytes);
-}
-
-/* Make the packet of one frame, filtered. Returns 0 or a negative errno, counted. */
-ON_ENCODE static int encode_frame(
-	struct pipeline *p, const struct frame *frame, struct packet *packet, bool piecemeal)
-{
-	bool draws = chain_draws(p->chain, frame) && !is_compressed(frame);
-	int err = dmabuf_begin(frame, draws, &p->stats.dmabuf_syncs);
-	struct frame view = *frame;
+	const struct frame *view = &work->view;
+	bool piecemeal = outlet_is_piecemeal(&p->outlets[i]) && !is_compressed(view);
+	struct packet *packet;
+	int err = packet_pool_get(&p->pools[i], &packet);
 
 	if (err < 0)
-		goto count;
-	err = filter_frame(p, &view, packet);
-	if (!err)
-		err = make_jpeg(p, &view, packet, piecemeal);
-	dmabuf_end(frame, draws, &p->stats.dmabuf_syncs);
-	packet->encode_end_ns = clock_now_ns();
-	TRACE(encode_end, frame->captured_ns);
-
-count:
-	count_encoded(p, packet, err);
+		return err;
+	packet->variant = outlet_variant(&p->outlets[i]);
+	packet->sequence = view->sequence;
+	packet->results = work->results;
+	packet->captured_ns = view->captured_ns;
+	packet->dequeued_ns = view->dequeued_ns;
+	packet->encode_begin_ns = work->begin_ns;
+	if (piecemeal) {
+		packet->exchange = &p->outlets[i].packets;
+		publish_packet(p, i, packet);
+	}
+	err = make_jpeg(p, i, work, packet, piecemeal);
+	packet->encode_end_ns = work->begin_ns = clock_now_ns();
+	TRACE(encode_end, view->captured_ns);
+	packet_end(packet, !err);
+	if (!err && !work->n_made++)
+		count_encoded(p, packet);
+	if (!err && !piecemeal)
+		publish_packet(p, i, packet);
+	packet_unref(packet);
 	return err;
 }
 
-void publish_packet(struct pipeline *p, struct packet *packet)
+/*
+ * Make the variants that are wanted. The picture as it is, if wanted, is never held up for more
+ * than one of them: the others take turns when a newer frame waits.
+ */
+ON_ENCODE static int encode_variants(struct pipeline *p, struct work *work)
 {
-	struct packet **slot = exchange_slot(&p->packets);
+	unsigned n_variants = p->n_outlets - 1, begin = p->turn;
+	int err = 0;
 
-	*slot = packet_ref(packet);
-	slot = exchange_publish(&p->packets);
-	if (exchange_has_replaced(&p->packets))
-		stat_add(&p->stats.dropped_server_busy, 1);
-	packet_unref(*slot);
-	*slot = NULL;
+	for (unsigned n = 0; !err && n < n_variants; n++) {
+		unsigned variant = (begin + n) % n_variants;
+
+		if (!outlet_wanted(&p->outlets[1 + variant]))
+			continue;
+		err = encode_and_publish(p, 1 + variant, work);
+		p->turn = variant + 1;
+		if (outlet_wanted(&p->outlets[0]) && exchange_is_fresh(&p->frames))
+			break;
+	}
+	return err;
+}
+
+/* Decode a camera's own JPEG, if it is one that would be passed on. */
+ON_ENCODE static int decode(struct pipeline *p, struct work *work)
+{
+	struct packet *checked;
+	int err = packet_pool_get(&p->pools[0], &checked);
+
+	if (err < 0)
+		return err;
+	err = copy_jpeg(p, work, checked);
+	if (!err)
+		err = jpeg_decode(p->decoder, checked->pieces[0].data,
+			checked->pieces[0].length_bytes, 1, &work->view);
+	packet_unref(checked);
+	return err;
+}
+
+ON_ENCODE static bool wants_variants(const struct pipeline *p)
+{
+	for (unsigned i = 1; i < p->n_outlets; i++)
+		if (outlet_wanted(&p->outlets[i]))
+			return true;
+	return false;
+}
+
+/* Filter a frame, and encode it as it is wanted. Returns 0 or a negative errno. */
+ON_ENCODE static int filter_and_encode(struct pipeline *p, struct work *work)
+{
+	bool filters = !chain_is_empty(p->chain);
+	int err = 0;
+
+	if (filters && is_compressed(&work->view))
+		err = decode(p, work);
+	if (!err && filters)
+		err = chain_run(p->chain, &work->view, &work->results, &p->stats.copied_bytes);
+	if (!err && outlet_wanted(&p->outlets[0]))
+		err = encode_and_publish(p, 0, work);
+	if (err < 0 || !wants_variants(p))
+		return err;
+	if (is_compressed(&work->view))
+		err = decode(p, work);
+	return err < 0 ? err : encode_variants(p, work);
 }
 
 ON_ENCODE static const char *reason_of(int err)
@@ -111,8 +182,8 @@ ON_ENCODE static const char *reason_of(int err)
 	case -EBADMSG:
 		return "the camera's JPEG is broken";
 	case -EOPNOTSUPP:
-		return "filters cannot take the kind of JPEG that the camera sends; set format to "
-		       "a raw one, such as YUYV";
+		return "filters and variants cannot take the kind of JPEG that the camera sends; set "
+		       "format to a raw one, such as YUYV";
 	case -ETIMEDOUT:
 		return "a device does not finish with its buffer";
 	default:
@@ -120,45 +191,30 @@ ON_ENCODE static const char *reason_of(int err)
 	}
 }
 
-/*
- * Encode and publish; a frame that cannot be is dropped, counted and, now and then, logged. When
- * somebody takes it piece by piece it is published first.
- */
-ON_ENCODE static void encode_and_publish(struct pipeline *p, const struct frame *frame)
+/* Have viewers get a frame; one that they cannot is dropped, counted and, now and then, logged. */
+ON_ENCODE static void serve_frame(struct pipeline *p, const struct frame *frame)
 {
-	bool piecemeal = demand_is_piecemeal(&p->demand) && !is_compressed(frame);
-	struct packet *packet;
+	struct work work = {.view = *frame, .begin_ns = clock_now_ns()};
+	bool draws = chain_draws(p->chain, frame) && !is_compressed(frame);
 	const char *filter;
 	unsigned suppressed;
-	int err = packet_pool_get(&p->pool, &packet);
+	int err;
 
-	if (err < 0) {
-		stat_add(&p->stats.dropped_encode, 1);
-		return;
-	}
-	packet->sequence = frame->sequence;
-	packet->captured_ns = frame->captured_ns;
-	packet->dequeued_ns = frame->dequeued_ns;
-	packet->encode_begin_ns = clock_now_ns();
 	TRACE(encode_begin, frame->captured_ns);
-	if (piecemeal) {
-		packet->exchange = &p->packets;
-		publish_packet(p, packet);
-	}
-	err = encode_frame(p, frame, packet, piecemeal);
-	packet_end(packet, !err);
+	err = dmabuf_begin(frame, draws, &p->stats.dmabuf_syncs);
 	if (!err) {
-		p->last_width = packet->width;
-		p->last_height = packet->height;
+		err = filter_and_encode(p, &work);
+		dmabuf_end(frame, draws, &p->stats.dmabuf_syncs);
 	}
-	if (!err && !piecemeal)
-		publish_packet(p, packet);
-	packet_unref(packet);
 	filter = chain_take_news(p->chain);
 	if (filter)
 		log_warning(
 			p->room, "filter %s takes too long and is left out from now on", filter);
-	if (err < 0 && log_allowed(&p->bad_frames, 10 * NS_PER_S, &suppressed))
+	if (!err)
+		return;
+	if (!work.n_made)
+		stat_add(err == -EBADMSG ? &p->stats.dropped_corrupt : &p->stats.dropped_encode, 1);
+	if (log_allowed(&p->bad_frames, 10 * NS_PER_S, &suppressed))
 		log_warning(p->room, "frame %u dropped: %s (and %u more before it)",
 			frame->sequence, reason_of(err), suppressed);
 }
@@ -195,6 +251,6 @@ void *encode_loop(void *context)
 		if (exchange_take(&p->chains, &chain))
 			p->chain = *(struct chain **)chain;
 		if (((struct frame *)slot)->fourcc && demand_exists(&p->demand))
-			encode_and_publish(p, slot);
+			serve_frame(p, slot);
 	}
 }

@@ -16,8 +16,8 @@
  *   server  (one):          turn libh2o's loop.
  *   login   (one):          compare a password with its hash for the server, which takes a while.
  *
- * Two exchanges join them, frames and packets; others carry the camera's status to the server, to
- * main and to encode, and control's filters to encode.
+ * Exchanges join them: one of frames, and of packets one for each outlet; others carry the camera's
+ * status to the server, to main and to encode, and control's filters to encode.
  * Control has a pair of them with the server (requests, answers) and with capture: presence says
  * where the camera is, wishes which format it should change to.
  * Downstream starts first, upstream stops first.
@@ -36,6 +36,7 @@
 #include "encode/slicer.h"
 #include "exchange/controls.h"
 #include "exchange/lending.h"
+#include "exchange/outlet.h"
 #include "exchange/packet.h"
 #include "pipeline/life.h"
 #include "pipeline/pipeline.h"
@@ -69,7 +70,6 @@ struct pipeline {
 	/* between threads */
 	struct exchange frames;   /* capture to encode, of struct frame */
 	struct exchange shown;    /* capture to preview, of struct frame */
-	struct exchange packets;  /* encode to server, of struct packet * */
 	struct exchange status;   /* capture to server, of struct camera_status */
 	struct exchange news;     /* capture to main, of struct camera_status */
 	struct exchange troubles; /* capture to encode, of struct camera_status */
@@ -83,7 +83,6 @@ struct pipeline {
 	struct pulse capture_pulse, control_pulse, encode_pulse, preview_pulse;
 	struct frame frame_slots[EXCHANGE_SLOTS];
 	struct frame shown_slots[EXCHANGE_SLOTS_KEEPING];
-	struct packet *packet_slots[EXCHANGE_SLOTS];
 	struct camera_status status_slots[EXCHANGE_SLOTS];
 	struct camera_status news_slots[EXCHANGE_SLOTS];
 	struct camera_status trouble_slots[EXCHANGE_SLOTS];
@@ -92,6 +91,8 @@ struct pipeline {
 	struct control_request request_slots[EXCHANGE_SLOTS];
 	struct control_answer answer_slots[EXCHANGE_SLOTS];
 	struct chain *chain_slots[EXCHANGE_SLOTS];
+	struct outlet outlets[OUTLETS_MOST]; /* encode to server, and who wants their pictures */
+	unsigned n_outlets;
 
 	/* capture */
 	struct camera *camera;
@@ -120,11 +121,12 @@ struct pipeline {
 
 	/* encode */
 	struct chain *chain;          /* the newest that was taken */
-	struct jpeg_decoder *decoder; /* of the camera's own JPEGs, for filters */
-	struct slicer *slicer;
-	struct packet_pool pool;
+	struct jpeg_decoder *decoder; /* of the camera's own JPEGs, for filters and variants */
+	struct slicer *slicers[OUTLETS_MOST];
+	struct packet_pool pools[OUTLETS_MOST];
+	unsigned turn; /* the variant to begin with, counted from 0 */
 	struct log_limit bad_frames;
-	uint32_t last_width, last_height;    /* of the last picture, 0 before the first */
+	uint32_t last_width, last_height;    /* of the last picture as it is, 0 before the first */
 	const struct camera_status *trouble; /* the newest of troubles; NULL before the first */
 	struct placeholder *placeholder;
 	uint64_t placeholder_due_ns; /* the next one, while there is an outage */
@@ -142,8 +144,8 @@ void *control_loop(void *context);
 void *encode_loop(void *context);
 void *preview_loop(void *context);
 
-/* Publish a packet to the server, which takes a reference of its own. */
-ON_ENCODE void publish_packet(struct pipeline *p, struct packet *packet);
+/* Publish a packet in outlet i. */
+ON_ENCODE void publish_packet(struct pipeline *p, unsigned i, struct packet *packet);
 
 /* ---- outage.c ---- */
 

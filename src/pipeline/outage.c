@@ -36,8 +36,9 @@ ON_ENCODE static void format_since(const struct pipeline *p, char *ret_text, siz
 		*ret_text = '\0';
 }
 
-/* Draw what is to be said, as large as the pictures are. Returns 0 or -ENOMEM. */
-ON_ENCODE static int draw(struct pipeline *p, struct frame *ret_frame)
+/* Draw what is to be said, as large as the pictures of a variant are. Returns 0 or -ENOMEM. */
+ON_ENCODE static int draw(
+	struct pipeline *p, const struct variant *variant, struct frame *ret_frame)
 {
 	uint32_t width = p->last_width, height = p->last_height;
 	char since[64];
@@ -48,6 +49,7 @@ ON_ENCODE static int draw(struct pipeline *p, struct frame *ret_frame)
 		width = p->config->width ? p->config->width : WIDTH;
 		height = p->config->width ? p->config->height : HEIGHT;
 	}
+	variant_fit(variant, &width, &height);
 	format_since(p, since, sizeof since);
 	err = placeholder_draw(p->placeholder, width, height, lines, 3, ret_frame);
 	if (!err || err == -ENOMEM)
@@ -61,28 +63,39 @@ ON_ENCODE static int draw(struct pipeline *p, struct frame *ret_frame)
 	return 0;
 }
 
-void outage_show(struct pipeline *p)
+/* Publish a placeholder in outlet i; there may be memory for the next one. */
+ON_ENCODE static void publish_placeholder(struct pipeline *p, unsigned i)
 {
+	struct variant variant = outlet_variant(&p->outlets[i]);
 	struct packet *packet;
 	struct frame frame;
-	void *slot;
 	int err;
+
+	if (draw(p, &variant, &frame) < 0 || packet_pool_get(&p->pools[i], &packet) < 0)
+		return;
+	packet->variant = variant;
+	packet->placeholder = true;
+	packet->captured_ns = packet->dequeued_ns = packet->encode_begin_ns = clock_now_ns();
+	err = slicer_encode(p->slicers[i], &frame, packet);
+	packet->encode_end_ns = clock_now_ns();
+	packet_end(packet, !err);
+	if (!err) {
+		stat_add(&p->stats.placeholders, 1);
+		publish_packet(p, i, packet);
+	}
+	packet_unref(packet);
+}
+
+void outage_show(struct pipeline *p)
+{
+	void *slot;
 
 	if (exchange_take(&p->troubles, &slot))
 		p->trouble = slot;
 	if (!is_missed(p))
 		return;
 	p->placeholder_due_ns = clock_now_ns() + AGAIN_NS;
-	if (draw(p, &frame) < 0 || packet_pool_get(&p->pool, &packet) < 0)
-		return; /* there may be memory for the next one */
-	packet->placeholder = true;
-	packet->captured_ns = packet->dequeued_ns = packet->encode_begin_ns = clock_now_ns();
-	err = slicer_encode(p->slicer, &frame, packet);
-	packet->encode_end_ns = clock_now_ns();
-	packet_end(packet, !err);
-	if (!err) {
-		stat_add(&p->stats.placeholders, 1);
-		publish_packet(p, packet);
-	}
-	packet_unref(packet);
+	for (unsigned i = 0; i < p->n_outlets; i++)
+		if (outlet_wanted(&p->outlets[i]))
+			publish_placeholder(p, i);
 }

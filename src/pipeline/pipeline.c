@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "pipeline/inside.h"
 
-#define EXCHANGES 11
+#define EXCHANGES 10
 
 struct exchange_slots {
 	struct exchange *exchange;
@@ -21,7 +21,6 @@ ON_MAIN static void list_exchanges(struct pipeline *p, struct exchange_slots ret
 	const struct exchange_slots list[EXCHANGES] = {
 		{&p->frames, p->frame_slots, sizeof p->frame_slots[0]},
 		{&p->shown, p->shown_slots, sizeof p->shown_slots[0]},
-		{&p->packets, p->packet_slots, sizeof p->packet_slots[0]},
 		{&p->status, p->status_slots, sizeof p->status_slots[0]},
 		{&p->news, p->news_slots, sizeof p->news_slots[0]},
 		{&p->troubles, p->trouble_slots, sizeof p->trouble_slots[0]},
@@ -43,6 +42,29 @@ ON_MAIN static int make_chain(struct pipeline *p, char reason[PROCESS_REASON_BYT
 	if (!err)
 		(void)exchange_publish(&p->chains);
 	return err;
+}
+
+/* An outlet for pictures as they are and one for each variant, and what their pictures are made by. */
+ON_MAIN static int make_outlets(struct pipeline *p, struct workers *workers)
+{
+	unsigned n = pipeline_n_jobs(p->settings);
+	int err = 0;
+
+	while (!err && p->n_outlets < n) {
+		unsigned i = p->n_outlets;
+
+		err = outlet_init(&p->outlets[i]);
+		if (err < 0)
+			return err;
+		p->n_outlets++;
+		err = slicer_create(&p->settings->jpeg, workers, &p->slicers[i]);
+	}
+	return err;
+}
+
+unsigned pipeline_n_jobs(const struct camera_settings *settings)
+{
+	return 1 + settings->variants;
 }
 
 int pipeline_create(const struct camera_settings *settings, struct workers *workers,
@@ -76,7 +98,7 @@ int pipeline_create(const struct camera_settings *settings, struct workers *work
 	for (size_t i = 0; i < EXCHANGES; i++)
 		exchanges[i].exchange->fresh_fd = exchanges[i].exchange->returned_fd = -1;
 
-	err = slicer_create(&settings->jpeg, workers, &p->slicer);
+	err = make_outlets(p, workers);
 	if (!err)
 		err = jpeg_decoder_create(&p->decoder);
 	if (!err)
@@ -129,7 +151,8 @@ void pipeline_describe(struct pipeline *p, struct server_camera *ret_camera)
 		.source = p->config->source,
 		.fps = p->config->fps,
 		.has_placeholder = p->settings->placeholder,
-		.packets = &p->packets,
+		.outlets = p->outlets,
+		.n_outlets = p->n_outlets,
 		.status = &p->status,
 		.requests = &p->requests,
 		.answers = &p->answers,
@@ -235,12 +258,14 @@ void pipeline_destroy(struct pipeline *p)
 	if (!p)
 		return;
 	for (size_t i = 0; i < EXCHANGE_SLOTS; i++) {
-		packet_unref(p->packet_slots[i]);
 		free(p->answer_slots[i].json);
 		chain_destroy(p->chain_slots[i]);
 	}
-	packet_pool_finish(&p->pool);
-	slicer_destroy(p->slicer);
+	for (unsigned i = 0; i < p->n_outlets; i++) {
+		outlet_finish(&p->outlets[i]);
+		packet_pool_finish(&p->pools[i]);
+		slicer_destroy(p->slicers[i]);
+	}
 	jpeg_decoder_destroy(p->decoder);
 	placeholder_destroy(p->placeholder);
 	list_exchanges(p, exchanges);

@@ -16,8 +16,11 @@
 
 struct pipeline;
 
+/* How many of the workers' jobs a camera takes. */
+ON_MAIN unsigned pipeline_n_jobs(const struct camera_settings *settings);
+
 /*
- * Make a pipeline that takes one of the workers' jobs; nothing runs and no device is opened yet.
+ * Make a pipeline that takes that many jobs; nothing runs and no device is opened yet.
  * settings and workers live as long as the pipeline. Returns 0 or a negative errno with a sentence
  * in reason.
  */

@@ -39,23 +39,16 @@ ON_SERVER static void note_first(struct feed *feed, uint64_t now_ns)
 	feed->wanted_ns = 0;
 }
 
-/* The growing part is whole. */
-ON_SERVER static void publish(struct feed *feed)
+void feed_note_picture(struct feed *feed, struct part *part)
 {
-	const struct packet *packet = feed->growing->packet;
-	uint64_t now_ns;
+	const struct packet *packet = part->packet;
+	uint64_t now_ns = part->published_ns;
 
-	part_unref(feed->newest);
-	feed->newest = feed->growing;
-	feed->growing = NULL;
-	part_complete(feed->newest);
-	if (packet->placeholder) {
-		feed->wanted_ns = 0; /* who waits for a camera does not wait for its start */
+	/* Of each frame the first counts. */
+	if (feed->picture && feed->picture->packet->captured_ns >= packet->captured_ns)
 		return;
-	}
 	part_unref(feed->picture);
-	feed->picture = part_ref(feed->newest);
-	now_ns = feed->newest->published_ns;
+	feed->picture = part_ref(part);
 	note_first(feed, now_ns);
 	histogram_record_span(&feed->encode_to_publish, packet->encode_end_ns, now_ns);
 	stage_update(&feed->capture_to_dequeue, packet->captured_ns, packet->dequeued_ns);
@@ -63,43 +56,6 @@ ON_SERVER static void publish(struct feed *feed)
 	stage_update(&feed->encode, packet->encode_begin_ns, packet->encode_end_ns);
 	stage_update(&feed->publish, packet->encode_end_ns, now_ns);
 	stage_update(&feed->total, packet->captured_ns, now_ns);
-}
-
-/* See whether what was growing has ended. */
-ON_SERVER static void settle(struct feed *feed)
-{
-	unsigned n_ready;
-
-	switch (packet_look(feed->growing->packet, &n_ready)) {
-	case PACKET_GROWING:
-		break;
-	case PACKET_WHOLE:
-		publish(feed);
-		break;
-	case PACKET_GIVEN_UP:
-		part_unref(feed->growing);
-		feed->growing = NULL;
-		break;
-	}
-}
-
-ON_SERVER static void on_fresh(h2o_socket_t *socket, const char *err)
-{
-	struct feed *feed = socket->data;
-	void *slot;
-
-	(void)err; /* an eventfd has no errors to tell */
-	fd_drain(h2o_socket_get_fd(socket));
-	if (exchange_take(feed->camera.packets, &slot) && *(struct packet **)slot) {
-		/* The one before has ended, for the encoder has begun another. */
-		if (feed->growing)
-			settle(feed);
-		feed->growing = part_create(*(struct packet **)slot, ++feed->serial);
-	}
-	if (feed->growing)
-		settle(feed);
-	streams_publish(feed);
-	snapshots_publish(feed);
 }
 
 ON_SERVER static void on_status(h2o_socket_t *socket, const char *err)
@@ -126,13 +82,12 @@ ON_SERVER static void on_answer(h2o_socket_t *socket, const char *err)
 	streams_publish(feed);
 }
 
-ON_SERVER static h2o_socket_t *watch(
-	struct feed *feed, h2o_loop_t *loop, int *fd, h2o_socket_cb callback)
+h2o_socket_t *feed_watch(h2o_loop_t *loop, int *fd, void *data, h2o_socket_cb callback)
 {
 	h2o_socket_t *socket = h2o_evloop_socket_create(loop, *fd, H2O_SOCKET_FLAG_DONT_READ);
 
 	*fd = -1;
-	socket->data = feed;
+	socket->data = data;
 	h2o_socket_read_start(socket, callback);
 	return socket;
 }
@@ -142,21 +97,21 @@ void feed_begin(struct feed *feed, h2o_loop_t *loop)
 	h2o_linklist_init_anchor(&feed->streams);
 	h2o_linklist_init_anchor(&feed->snapshots);
 	feed->status_serial = 1;
-	feed->fresh = watch(feed, loop, &feed->fresh_fd, on_fresh);
-	feed->status_fresh = watch(feed, loop, &feed->status_fd, on_status);
+	for (unsigned i = 0; i < feed->camera.n_outlets; i++)
+		channel_begin(&feed->channels[i], loop);
+	feed->status_fresh = feed_watch(loop, &feed->status_fd, feed, on_status);
 	h2o_linklist_init_anchor(&feed->errands);
-	feed->answered = watch(feed, loop, &feed->answers_fd, on_answer);
+	feed->answered = feed_watch(loop, &feed->answers_fd, feed, on_answer);
 }
 
 void feed_end(struct feed *feed)
 {
-	h2o_socket_close(feed->fresh);
+	for (unsigned i = 0; i < feed->camera.n_outlets; i++)
+		channel_end(&feed->channels[i]);
 	h2o_socket_close(feed->status_fresh);
 	h2o_socket_close(feed->answered);
-	part_unref(feed->newest);
 	part_unref(feed->picture);
-	part_unref(feed->growing);
-	feed->newest = feed->picture = feed->growing = NULL;
+	feed->picture = NULL;
 }
 
 void feed_tick(struct feed *feed, uint64_t now_ns)
@@ -176,25 +131,6 @@ const struct camera_status *feed_status(struct feed *feed)
 		feed->status_serial++;
 	}
 	return feed->status ? feed->status : &unknown;
-}
-
-struct part *feed_placeholder(struct feed *feed)
-{
-	const struct camera_status *status = feed_status(feed);
-	struct part *newest = feed->newest;
-
-	/* It may be of an earlier outage. */
-	return newest && newest->packet->placeholder && camera_status_is_bad(status) &&
-			       newest->packet->captured_ns >= status->since_ns
-		       ? newest
-		       : NULL;
-}
-
-void feed_want(struct feed *feed)
-{
-	if (!demand_exists(feed->camera.demand))
-		feed->wanted_ns = clock_now_ns();
-	demand_add(feed->camera.demand);
 }
 
 uint64_t feed_interval_ns(struct feed *feed)

@@ -1,7 +1,8 @@
 /*
  * What the parts of the server share: the server, its feeds, and how requests are answered.
  *
- * A feed is one camera as its viewers see it: the newest part, who streams, who waits.
+ * A feed is one camera as its viewers see it: who streams, who waits. It has a channel for its
+ * pictures as they are, and others for variants of them.
  */
 #ifndef FANLIGHT_SERVER_INSIDE_H
 #define FANLIGHT_SERVER_INSIDE_H
@@ -47,19 +48,35 @@ struct traffic {
 	struct histogram capture_to_drawn;                 /* as viewers of live streams say */
 };
 
+/* An outlet as the server sees it. */
+struct channel {
+	/* constant */
+	struct feed *feed;
+	struct outlet *outlet;
+	int fresh_fd; /* our own duplicate of the exchange's, -1 once the loop has it */
+
+	/* server thread */
+	h2o_socket_t *fresh;
+	struct variant variant; /* that it has; of none before the first, as of the first channel */
+	struct part *newest;    /* that is whole; NULL before the first */
+	struct part *picture;   /* the newest that is whole and no placeholder; likewise */
+	struct part *growing;   /* that comes after it, or NULL */
+	uint64_t serial;        /* of the newer of them */
+	uint64_t asked;         /* feed->asked_channels, when it was asked for last */
+	struct histogram encode; /* what its pictures took */
+};
+
 struct feed {
 	/* constant */
 	struct server *server;
 	struct server_camera camera;
 	/* our own duplicates of the exchanges' fresh_fd, -1 once the loop has them */
-	int fresh_fd, status_fd, answers_fd;
+	int status_fd, answers_fd;
 
 	/* server thread */
-	h2o_socket_t *fresh;
-	struct part *newest;  /* that is whole; NULL before the first */
-	struct part *picture; /* the newest that is whole and no placeholder; likewise */
-	struct part *growing; /* that comes after it, or NULL */
-	uint64_t serial;      /* of the newer of them */
+	struct channel channels[OUTLETS_MOST]; /* one an outlet */
+	uint64_t asked_channels;               /* how often one was */
+	struct part *picture; /* the newest of any channel that is no placeholder; NULL before it */
 	h2o_socket_t *status_fresh;
 	const struct camera_status *status; /* NULL before the first; the exchange's slot */
 	uint64_t status_serial;             /* counts statuses from 1, which is none */
@@ -134,11 +151,11 @@ ON_SERVER void feed_tick(struct feed *feed, uint64_t now_ns);
 /* The camera as it last said it was; never NULL, valid until anything asks again. */
 ON_SERVER const struct camera_status *feed_status(struct feed *feed);
 
-/* The placeholder that is to be shown now, or NULL. */
-ON_SERVER struct part *feed_placeholder(struct feed *feed);
+/* A picture has come, in any of its channels. */
+ON_SERVER void feed_note_picture(struct feed *feed, struct part *part);
 
-/* One more wants pictures until demand_drop(). */
-ON_SERVER void feed_want(struct feed *feed);
+/* Give the loop an eventfd, which is its own from now on. */
+ON_SERVER h2o_socket_t *feed_watch(h2o_loop_t *loop, int *fd, void *data, h2o_socket_cb callback);
 
 /* From one frame to the next, by what the driver gave, what was asked, or 30 a second. */
 ON_SERVER uint64_t feed_interval_ns(struct feed *feed);
@@ -150,6 +167,33 @@ ANY_THREAD const char *feed_fault_name(enum camera_fault fault);
 ON_SERVER bool feed_is_healthy(struct feed *feed, uint64_t now_ns, char reason[256]);
 
 ANY_THREAD void meter_update(struct meter *meter, uint64_t count, uint64_t now_ns);
+
+/* ---- channel.c ---- */
+
+ON_SERVER void channel_begin(struct channel *channel, h2o_loop_t *loop);
+
+/* Let everything go. */
+ON_SERVER void channel_end(struct channel *channel);
+
+/* Whether it has a variant, or had one last. */
+ANY_THREAD static inline bool channel_is_variant(const struct channel *channel)
+{
+	return !variant_equals(&channel->variant, &(struct variant){0});
+}
+
+/*
+ * The channel of what a request asks for. A variant keeps its channel while somebody wants it, and
+ * until another needs it. NULL when it was refused, and that answered.
+ */
+ON_SERVER struct channel *channel_find(
+	struct feed *feed, h2o_req_t *req, const struct variant *variant);
+
+/* One more wants pictures of it, until channel_drop(). */
+ON_SERVER void channel_want(struct channel *channel);
+ON_SERVER void channel_drop(struct channel *channel);
+
+/* The placeholder that is to be shown now, or NULL. */
+ON_SERVER struct part *channel_placeholder(struct channel *channel);
 
 /* ---- routes.c ---- */
 

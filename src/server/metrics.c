@@ -15,8 +15,8 @@
 
 /* Room for the beginnings of all metrics and the process's samples, and for a camera's lines. */
 #define COMMON_BYTES      16384
-#define CAMERA_NUMBERS    (48 + 2 * FILTERS_NAMED)
-#define CAMERA_HISTOGRAMS (6 + 3 * PROTOCOLS + FILTERS_NAMED)
+#define CAMERA_NUMBERS    (48 + 2 * FILTERS_NAMED + VARIANTS_MOST)
+#define CAMERA_HISTOGRAMS (6 + 3 * PROTOCOLS + FILTERS_NAMED + VARIANTS_MOST)
 #define CAMERA_BYTES \
 	((CAMERA_NUMBERS + CAMERA_HISTOGRAMS * EXPOSITION_HISTOGRAM_LINES) * EXPOSITION_LINE_BYTES)
 
@@ -232,6 +232,31 @@ ON_SERVER static void publish_to_send(struct exposition *e, struct feed *feed)
 	add_histogram(e, &feed->publish_to_send);
 }
 
+/* Set the labels of a variant; whether channel i has one. */
+ON_SERVER static bool label_variant(struct exposition *e, const struct feed *feed, unsigned i)
+{
+	char name[VARIANT_NAME_BYTES];
+
+	variant_name(&feed->channels[i].variant, name);
+	if (*name)
+		label_more(e, feed, "variant", name);
+	return *name;
+}
+
+ON_SERVER static void variant_times(struct exposition *e, struct feed *feed)
+{
+	for (unsigned i = 1; i < feed->camera.n_outlets; i++)
+		if (label_variant(e, feed, i))
+			add_histogram(e, &feed->channels[i].encode);
+}
+
+ON_SERVER static void variant_demand(struct exposition *e, struct feed *feed)
+{
+	for (unsigned i = 1; i < feed->camera.n_outlets; i++)
+		if (label_variant(e, feed, i))
+			exposition_add_number(e, outlet_wanted(feed->channels[i].outlet));
+}
+
 ON_SERVER static void publish_to_sent(struct exposition *e, struct feed *feed)
 {
 	for (enum protocol i = 0; i < PROTOCOLS; i++) {
@@ -350,6 +375,10 @@ static const struct camera_metric {
 		"Frames dropped because a filter refused them.", filter_failures},
 	{"fanlight_filter_bypasses_total", "counter",
 		"Times a filter was left out from then on, for it was too slow.", filter_bypasses},
+	{"fanlight_variant_seconds", "histogram", "Encoding of a frame as a variant.",
+		variant_times},
+	{"fanlight_variant_demand", "gauge", "Streams and waiting snapshots of a variant.",
+		variant_demand},
 	{"fanlight_encode_to_publish_seconds", "histogram",
 		"From the end of encoding until the server had the picture.", encode_to_publish},
 	{"fanlight_publish_to_send_seconds", "histogram",

@@ -79,6 +79,41 @@ static int parse_layout(h2o_iovec_t value, struct request *request)
 	return is(value, "early") || is(value, "classic") ? 0 : -EINVAL;
 }
 
+/* A whole number of [least, most], all of text. */
+static bool parse_whole(h2o_iovec_t text, unsigned least, unsigned most, uint16_t *ret_number)
+{
+	double number;
+
+	if (memchr(text.base, '.', text.len) || !parse_number(text, most, &number) ||
+		number < least)
+		return false;
+	*ret_number = (uint16_t)number;
+	return true;
+}
+
+/* "1/2", "1/4", "1/8", a width, or a box. */
+static int parse_size(h2o_iovec_t value, struct variant *variant)
+{
+	h2o_iovec_t height;
+
+	variant->width = variant->height = variant->divisor = 0;
+	for (uint16_t divisor = 2; divisor <= 8; divisor *= 2)
+		if (value.len == 3 && !memcmp(value.base, "1/", 2) &&
+			value.base[2] == '0' + divisor) {
+			variant->divisor = divisor;
+			return 0;
+		}
+	if (memchr(value.base, 'x', value.len)) {
+		height = cut(&value, "x");
+		if (!parse_whole(
+			    height, VARIANT_PIXELS_LEAST, VARIANT_PIXELS_MOST, &variant->height))
+			return -EINVAL;
+	}
+	return parse_whole(value, VARIANT_PIXELS_LEAST, VARIANT_PIXELS_MOST, &variant->width)
+		       ? 0
+		       : -EINVAL;
+}
+
 static int parse_argument(
 	h2o_iovec_t name, h2o_iovec_t value, struct request *request, const char **ret_reason)
 {
@@ -88,6 +123,18 @@ static int parse_argument(
 	if (is(name, "fps")) {
 		*ret_reason = "fps is a number from 0 (no limit) to 1000.";
 		return parse_number(value, FPS_MAX, &request->fps) ? 0 : -EINVAL;
+	}
+	if (is(name, "size")) {
+		*ret_reason = "size is a width or a box such as 640x360 that pictures are to fit "
+			      "into, of 16 to 16384 pixels, or 1/2, 1/4 or 1/8 of theirs.";
+		return parse_size(value, &request->variant);
+	}
+	if (is(name, "quality")) {
+		*ret_reason = "quality is a whole number from 10 to 95.";
+		return parse_whole(value, VARIANT_QUALITY_LEAST, VARIANT_QUALITY_MOST,
+			       &request->variant.quality)
+			       ? 0
+			       : -EINVAL;
 	}
 	if (is(name, "layout")) {
 		*ret_reason = "layout is classic or early.";

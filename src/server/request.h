@@ -31,6 +31,7 @@ struct request {
 	size_t camera;       /* index */
 	h2o_iovec_t live_id; /* of a report; within the path */
 	double fps;          /* at most; 0 for no limit */
+	struct variant variant;
 	enum part_layout layout;
 	bool layout_chosen; /* by the client, so nothing is guessed from its headers */
 	bool extra_headers; /* ustreamer's, in each part */

@@ -263,6 +263,24 @@ ON_MAIN static void configure(struct server *server)
 		h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535));
 }
 
+/* libh2o closes what it watches, and the exchange keeps its own. */
+ON_MAIN static int duplicate_fds(struct feed *feed)
+{
+	bool failed = false;
+
+	for (unsigned i = 0; i < feed->camera.n_outlets; i++) {
+		struct channel *channel = &feed->channels[i];
+
+		channel->feed = feed;
+		channel->outlet = &feed->camera.outlets[i];
+		channel->fresh_fd = fcntl(channel->outlet->packets.fresh_fd, F_DUPFD_CLOEXEC, 0);
+		failed |= channel->fresh_fd < 0;
+	}
+	feed->status_fd = fcntl(feed->camera.status->fresh_fd, F_DUPFD_CLOEXEC, 0);
+	feed->answers_fd = fcntl(feed->camera.answers->fresh_fd, F_DUPFD_CLOEXEC, 0);
+	return failed || feed->status_fd < 0 || feed->answers_fd < 0 ? -EMFILE : 0;
+}
+
 ON_MAIN static int create_feeds(
 	struct server *server, const struct server_camera *cameras, size_t n)
 {
@@ -271,17 +289,15 @@ ON_MAIN static int create_feeds(
 	if (!server->feeds || !server->cameras)
 		return -ENOMEM;
 	memcpy(server->cameras, cameras, n * sizeof *cameras);
-	for (; server->n_feeds < n; server->n_feeds++) {
+	while (server->n_feeds < n) {
 		struct feed *feed = &server->feeds[server->n_feeds];
+		int err;
 
 		feed->server = server;
-		feed->camera = cameras[server->n_feeds];
-		/* libh2o closes what it watches, and the exchange keeps its own. */
-		feed->fresh_fd = fcntl(feed->camera.packets->fresh_fd, F_DUPFD_CLOEXEC, 0);
-		feed->status_fd = fcntl(feed->camera.status->fresh_fd, F_DUPFD_CLOEXEC, 0);
-		feed->answers_fd = fcntl(feed->camera.answers->fresh_fd, F_DUPFD_CLOEXEC, 0);
-		if (feed->fresh_fd < 0 || feed->status_fd < 0 || feed->answers_fd < 0)
-			return -errno;
+		feed->camera = cameras[server->n_feeds++];
+		err = duplicate_fds(feed);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -446,9 +462,12 @@ void server_destroy(struct server *server)
 	for (size_t i = 0; i < server->n_listeners; i++)
 		fd_close(&server->listeners[i].fd);
 	for (size_t i = 0; i < server->n_feeds; i++) {
-		fd_close(&server->feeds[i].fresh_fd);
-		fd_close(&server->feeds[i].status_fd);
-		fd_close(&server->feeds[i].answers_fd);
+		struct feed *feed = &server->feeds[i];
+
+		for (unsigned j = 0; j < feed->camera.n_outlets; j++)
+			fd_close(&feed->channels[j].fresh_fd);
+		fd_close(&feed->status_fd);
+		fd_close(&feed->answers_fd);
 	}
 	fd_close(&server->stop_fd);
 	fd_close(&server->stop_watch_fd);

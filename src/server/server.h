@@ -15,6 +15,7 @@
 #include "base/stats.h"
 #include "exchange/demand.h"
 #include "exchange/exchange.h"
+#include "exchange/outlet.h"
 #include "exchange/status.h"
 
 #define SERVER_REASON_BYTES 256
@@ -60,11 +61,12 @@ struct server_config {
 
 /* One camera as the server sees it. What the pointers lead to outlives the server. */
 struct server_camera {
-	const char *name;          /* a path segment: letters, digits, - and _ */
-	const char *source;        /* as configured, for /state */
-	double fps;                /* asked for; 0 for none */
-	bool has_placeholder;      /* packets come while there is no picture, too */
-	struct exchange *packets;  /* slots are struct packet *; the server is the reader */
+	const char *name;       /* a path segment: letters, digits, - and _ */
+	const char *source;     /* as configured, for /state */
+	double fps;             /* asked for; 0 for none */
+	bool has_placeholder;   /* packets come while there is no picture, too */
+	struct outlet *outlets; /* the first for pictures as they are; the server is the reader */
+	unsigned n_outlets;
 	struct exchange *status;   /* slots are struct camera_status; the server is the reader */
 	struct exchange *requests; /* slots are struct control_request; the server is the writer */
 	struct exchange *answers;  /* slots are struct control_answer; the server is the reader */

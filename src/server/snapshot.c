@@ -21,6 +21,7 @@ struct snapshot {
 	bool waiting;
 	h2o_timeout_entry_t timeout;
 	struct feed *feed;
+	struct channel *channel;
 	h2o_req_t *req;
 	uint64_t captured_since_ns; /* what is fresh enough, CLOCK_MONOTONIC */
 	struct part *part;          /* being sent */
@@ -34,7 +35,7 @@ ON_SERVER static void end_wait(struct snapshot *snapshot)
 	snapshot->waiting = false;
 	h2o_linklist_unlink(&snapshot->link);
 	h2o_timeout_unlink(&snapshot->timeout);
-	demand_drop(snapshot->feed->camera.demand);
+	channel_drop(snapshot->channel);
 }
 
 /*
@@ -170,7 +171,7 @@ ON_SERVER static void on_impatient(h2o_timeout_entry_t *entry)
 
 ON_SERVER static bool is_fresh_enough(const struct snapshot *snapshot)
 {
-	const struct part *picture = snapshot->feed->picture;
+	const struct part *picture = snapshot->channel->picture;
 
 	return picture && picture->packet->captured_ns >= snapshot->captured_since_ns;
 }
@@ -178,10 +179,10 @@ ON_SERVER static bool is_fresh_enough(const struct snapshot *snapshot)
 /* Answer if there is something to answer with. */
 ON_SERVER static bool try_to_answer(struct snapshot *snapshot)
 {
-	struct part *placeholder = feed_placeholder(snapshot->feed);
+	struct part *placeholder = channel_placeholder(snapshot->channel);
 
 	if (is_fresh_enough(snapshot))
-		send_picture(snapshot, snapshot->feed->picture);
+		send_picture(snapshot, snapshot->channel->picture);
 	else if (placeholder)
 		send_placeholder(snapshot, placeholder);
 	else
@@ -200,13 +201,17 @@ void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct request *req
 {
 	uint64_t max_age_ns = request->max_age_chosen ? request->max_age_ns
 						      : default_max_age_ns(feed);
+	struct channel *channel = channel_find(feed, req, &request->variant);
 	uint64_t now_ns = clock_now_ns();
-	struct snapshot *snapshot = h2o_mem_alloc_shared(
-		&req->pool, sizeof *snapshot, dispose_snapshot);
+	struct snapshot *snapshot;
 
+	if (!channel)
+		return;
+	snapshot = h2o_mem_alloc_shared(&req->pool, sizeof *snapshot, dispose_snapshot);
 	*snapshot = (struct snapshot){
 		.timeout = {.cb = on_impatient},
 		.feed = feed,
+		.channel = channel,
 		.req = req,
 		.captured_since_ns = now_ns > max_age_ns ? now_ns - max_age_ns : 0,
 	};
@@ -215,7 +220,7 @@ void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct request *req
 	snapshot->waiting = true;
 	h2o_linklist_insert(&feed->snapshots, &snapshot->link);
 	h2o_timeout_link(req->conn->ctx->loop, &feed->server->patience, &snapshot->timeout);
-	feed_want(feed);
+	channel_want(channel);
 }
 
 void snapshots_publish(struct feed *feed)

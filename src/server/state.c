@@ -142,8 +142,8 @@ ON_SERVER static json_t *json_results(const struct feed *feed)
 {
 	json_t *object = json_object();
 
-	for (unsigned i = 0; feed->newest && i < feed->newest->packet->results.n; i++) {
-		const struct frame_result *result = &feed->newest->packet->results.all[i];
+	for (unsigned i = 0; feed->picture && i < feed->picture->packet->results.n; i++) {
+		const struct frame_result *result = &feed->picture->packet->results.all[i];
 
 		put(object, result->name, json_text(result->text));
 	}
@@ -157,15 +157,48 @@ ON_SERVER static const char *layout_name(enum part_layout layout)
 	return names[layout];
 }
 
+/* The variants that were asked for and have their channel still. */
+ON_SERVER static json_t *json_variants(struct feed *feed)
+{
+	json_t *variants = json_array();
+
+	for (unsigned i = 1; i < feed->camera.n_outlets; i++) {
+		const struct channel *channel = &feed->channels[i];
+		uint64_t frames = histogram_count(&channel->encode);
+		double sum_ms = (double)stat_read(&channel->encode.sum_ns) / 1e6;
+		char name[VARIANT_NAME_BYTES];
+
+		variant_name(&channel->variant, name);
+		if (*name)
+			(void)json_array_append_new(variants,
+				json_pack("{s:s, s:I, s:I, s:o}", "name", name, "demand",
+					(json_int_t)outlet_wanted(channel->outlet), "frames",
+					(json_int_t)frames, "mean_ms",
+					json_rounded(frames ? sum_ms / (double)frames : 0)));
+	}
+	return variants;
+}
+
+ON_SERVER static bool shows_placeholder(struct feed *feed)
+{
+	for (unsigned i = 0; i < feed->camera.n_outlets; i++)
+		if (channel_placeholder(&feed->channels[i]))
+			return true;
+	return false;
+}
+
 ON_SERVER static json_t *json_client(const struct stream *stream)
 {
 	const struct live *live = stream->live;
+	char variant[VARIANT_NAME_BYTES];
 	json_t *client = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "address",
 		stream->address, "protocol", stream_protocol_name(stream->protocol), "layout",
 		layout_name(stream->layout), "fps", json_rounded(stream->rate.per_second), "frames",
 		(json_int_t)stream->frames, "bytes", (json_int_t)stream->bytes, "frame_age_ms",
 		json_rounded((double)(int64_t)stream->age_ns / 1e6));
 
+	variant_name(&stream->channel->variant, variant);
+	put(client, "variant", json_string(variant));
 	if (live && live->drawn) {
 		put(client, "drawn", json_integer((json_int_t)live->drawn));
 		put(client, "drawn_age_ms", json_rounded((double)live->drawn_age_ns / 1e6));
@@ -228,7 +261,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "encoded_fps", json_rounded(feed->encoded.per_second));
 	put(camera, "first_picture_ms", json_rounded((double)feed->first_picture_ns / 1e6));
 	put(camera, "slices", json_integer(feed->picture ? feed->picture->packet->n_pieces : 0));
-	put(camera, "placeholder", json_boolean(feed_placeholder(feed)));
+	put(camera, "placeholder", json_boolean(shows_placeholder(feed)));
 	put(camera, "placeholders", json_counter(&stats->placeholders));
 	put(camera, "controls_changed", json_counter(&stats->controls_changed));
 	put(camera, "drops", json_drops(stats));
@@ -236,6 +269,7 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	put(camera, "stages_ms", json_stages(feed));
 	put(camera, "filters", json_filters(stats));
 	put(camera, "results", json_results(feed));
+	put(camera, "variants", json_variants(feed));
 	put(camera, "clients", json_clients(feed));
 	return camera;
 }

@@ -81,7 +81,7 @@ ON_SERVER static void look_again(struct stream *stream)
 /* Whether parts are worth to be sent while they grow, as the link is. */
 ON_SERVER static bool is_link_slow(const struct stream *stream, const struct gate_view *view)
 {
-	const struct part *newest = stream->feed->newest;
+	const struct part *newest = stream->channel->newest;
 
 	return newest && view->bytes_per_s &&
 	       newest->packet->length_bytes * NS_PER_S / view->bytes_per_s > PIECEMEAL_NS;
@@ -90,7 +90,7 @@ ON_SERVER static bool is_link_slow(const struct stream *stream, const struct gat
 ON_SERVER static void set_piecemeal(struct stream *stream, bool piecemeal)
 {
 	if (piecemeal != stream->piecemeal)
-		demand_set_piecemeal(stream->feed->camera.demand, piecemeal);
+		outlet_set_piecemeal(stream->channel->outlet, piecemeal);
 	stream->piecemeal = piecemeal;
 }
 
@@ -123,13 +123,13 @@ ON_SERVER static bool may_start(struct stream *stream, const struct packet *pack
 /* The part to send now, or NULL. Placeholders are few and have no place in a pace. */
 ON_SERVER static struct part *choose_part(struct stream *stream)
 {
-	struct feed *feed = stream->feed;
-	struct part *newest = feed->newest;
+	struct channel *channel = stream->channel;
+	struct part *newest = channel->newest;
 	const struct packet *packet;
 	uint64_t passed;
 
-	if (stream->piecemeal && feed->growing && part_has_begun(feed->growing))
-		newest = feed->growing;
+	if (stream->piecemeal && channel->growing && part_has_begun(channel->growing))
+		newest = channel->growing;
 	/* One that it began was perhaps given up since, and an older one is the newest again. */
 	if (!newest || newest->serial <= stream->seen)
 		return NULL;
@@ -300,7 +300,7 @@ ON_SERVER static void dispose_stream(void *memory)
 	part_unref(stream->part);
 	live_finish(stream->live);
 	set_piecemeal(stream, false);
-	demand_drop(stream->feed->camera.demand);
+	channel_drop(stream->channel);
 }
 
 /* What suits whoever asks: browsers' <img> wants the early layout, all others a length. */
@@ -345,14 +345,16 @@ ON_SERVER static void format_address(struct stream *stream)
 }
 
 ON_SERVER static struct stream *create_stream(
-	struct feed *feed, h2o_req_t *req, const struct request *request)
+	struct channel *channel, h2o_req_t *req, const struct request *request)
 {
+	struct feed *feed = channel->feed;
 	struct stream *stream = h2o_mem_alloc_shared(&req->pool, sizeof *stream, dispose_stream);
 	enum protocol protocol = protocol_of(req);
 
 	*stream = (struct stream){
 		.generator = {.proceed = on_proceed},
 		.feed = feed,
+		.channel = channel,
 		.req = req,
 		.id = ++feed->server->last_stream_id,
 		.protocol = protocol,
@@ -361,14 +363,14 @@ ON_SERVER static struct stream *create_stream(
 		.live = request->route == ROUTE_LIVE ? live_create(req) : NULL,
 		.extra_headers = request->extra_headers,
 		/* The newest may be sent; what was before is not missed. */
-		.seen = feed->newest ? feed->newest->serial - 1 : 0,
+		.seen = channel->newest ? channel->newest->serial - 1 : 0,
 		.rate = {.at_ns = clock_now_ns()},
 		.recheck = {.cb = on_recheck},
 	};
 	format_address(stream);
 	pace_init(&stream->pace, request->fps);
 	h2o_linklist_insert(&feed->streams, &stream->link);
-	feed_want(feed);
+	channel_want(channel);
 	return stream;
 }
 
@@ -378,24 +380,28 @@ void streams_begin(struct server *server)
 }
 
 /* An old picture is not: a new one is on its way, or there is no camera for it. */
-ON_SERVER static bool is_worth_showing(struct feed *feed)
+ON_SERVER static bool is_worth_showing(struct channel *channel)
 {
-	const struct packet *packet = feed->newest->packet;
+	const struct packet *packet = channel->newest->packet;
 
-	return packet->placeholder
-		       ? feed_placeholder(feed) != NULL
-		       : packet->captured_ns + 2 * feed_interval_ns(feed) >= clock_now_ns();
+	return packet->placeholder ? channel_placeholder(channel) != NULL
+				   : packet->captured_ns + 2 * feed_interval_ns(channel->feed) >=
+					     clock_now_ns();
 }
 
 void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *request)
 {
 	static h2o_generator_t headers_only;
+	struct channel *channel;
 	struct stream *stream;
 
 	if (lacks_picture(feed, choose_layout(req, request))) {
 		reply_no_picture(req, feed, feed_status(feed)->reason);
 		return;
 	}
+	channel = channel_find(feed, req, &request->variant);
+	if (!channel)
+		return;
 	req->http1_is_persistent = 0; /* an HTTP/1.0 client sees the end by the close alone */
 	reply_live_headers(req);
 	if (!reply_is_head(req) && !connections_take_stream(req)) {
@@ -413,9 +419,9 @@ void stream_serve(struct feed *feed, h2o_req_t *req, const struct request *reque
 		return;
 	}
 
-	stream = create_stream(feed, req, request);
-	if (feed->newest && !is_worth_showing(feed))
-		stream->seen = feed->newest->serial;
+	stream = create_stream(channel, req, request);
+	if (channel->newest && !is_worth_showing(channel))
+		stream->seen = channel->newest->serial;
 	h2o_start_response(req, &stream->generator);
 	send_next(stream);
 }

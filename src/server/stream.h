@@ -12,6 +12,7 @@ struct stream {
 	h2o_generator_t generator;
 	h2o_linklist_t link; /* in feed->streams */
 	struct feed *feed;
+	struct channel *channel;
 	h2o_req_t *req;
 	uint64_t id;
 	enum protocol protocol;

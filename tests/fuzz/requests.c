@@ -3,6 +3,21 @@
 
 #include "server/request.h"
 
+static void must_be_between(unsigned value, unsigned least, unsigned most)
+{
+	must(!value || (value >= least && value <= most));
+}
+
+static void must_be_bounded(const struct variant *variant)
+{
+	must_be_between(variant->width, VARIANT_PIXELS_LEAST, VARIANT_PIXELS_MOST);
+	must_be_between(variant->height, VARIANT_PIXELS_LEAST, VARIANT_PIXELS_MOST);
+	must_be_between(variant->quality, VARIANT_QUALITY_LEAST, VARIANT_QUALITY_MOST);
+	must_be_between(variant->divisor, 2, 8);
+	must(!variant->height || variant->width);
+	must(!variant->divisor || !variant->width);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct server_camera cameras[] = {{.name = "front"}, {.name = "back"}};
@@ -22,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!request_parse(path, query, cameras, 2, &request, &reason)) {
 		must(request.camera < 2);
 		must(request.fps >= 0 && request.fps <= 1000);
+		must_be_bounded(&request.variant);
 	} else {
 		must(reason && *reason);
 	}

@@ -391,7 +391,7 @@ class Foreign(InFolder):
 
     def test_picture_that_cannot_be_masked_is_not_shown(self):
         self.assertEqual(self.fanlight.get("/snapshot")[0], 503)
-        eventually(lambda: any("filters cannot take the kind of JPEG that the camera sends; set "
+        eventually(lambda: any("cannot take the kind of JPEG that the camera sends; set "
                                "format to a raw one" in line for line in self.fanlight.log))
         self.assertEqual(patch(self.fanlight, {"process": ""})[0], 200)
         self.assertEqual(opened(snapshot(self.fanlight)).size, (64, 48))

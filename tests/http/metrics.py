@@ -86,13 +86,14 @@ class Metrics(Case):
     OPTIONS = ("--size", "640x360", "--fps", "60", "--process", "orient")
 
     def watched(self):
-        """Metrics after a stream of each kind of HTTP/1 had pictures, and one was reported."""
+        """Metrics after streams of each kind of HTTP/1 and of a variant had pictures."""
         live = records(self.stream("/live").read)
         identity = next(live).json()["id"]
         drawn = next(record for record in live if record.type == Record.PICTURE)
         self.assertEqual(self.fanlight.report(identity, {"serial": drawn.serial})[0], 204)
         for version in ("1.0", "1.1"):
             list(itertools.islice(classic_parts(self.stream("/stream", version=version)), 10))
+        next(classic_parts(self.stream("/stream?size=1/2")))
         return self.metrics()
 
     def test_what_is_exposed_is_documented_and_what_is_documented_is_exposed(self):

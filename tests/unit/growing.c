@@ -39,9 +39,12 @@ struct record {
 	char payload[256];
 };
 
+/* Pictures as they are, and one variant of them. */
+#define OUTLETS 2
+
 struct rig {
-	struct exchange packets, status, requests, answers;
-	struct packet *packet_slots[EXCHANGE_SLOTS];
+	struct outlet outlets[OUTLETS];
+	struct exchange status, requests, answers;
 	struct camera_status status_slots[EXCHANGE_SLOTS];
 	struct control_request request_slots[EXCHANGE_SLOTS];
 	struct control_answer answer_slots[EXCHANGE_SLOTS];
@@ -94,7 +97,8 @@ ON_MAIN static int start(void **state)
 	struct server_camera camera = {.name = "test",
 		.source = "test",
 		.fps = 0.001,
-		.packets = &rig->packets,
+		.outlets = rig->outlets,
+		.n_outlets = OUTLETS,
 		.requests = &rig->requests,
 		.answers = &rig->answers,
 		.status = &rig->status,
@@ -103,8 +107,8 @@ ON_MAIN static int start(void **state)
 	char reason[SERVER_REASON_BYTES];
 
 	memset(rig, 0, sizeof *rig);
-	assert_int_equal(
-		exchange_init(&rig->packets, rig->packet_slots, sizeof rig->packet_slots[0]), 0);
+	for (size_t i = 0; i < OUTLETS; i++)
+		assert_int_equal(outlet_init(&rig->outlets[i]), 0);
 	assert_int_equal(
 		exchange_init(&rig->status, rig->status_slots, sizeof rig->status_slots[0]), 0);
 	assert_int_equal(
@@ -137,10 +141,9 @@ static int finish(void **state)
 	stop(rig);
 	(void)pthread_join(rig->thread, NULL);
 	server_destroy(rig->server);
-	for (size_t i = 0; i < EXCHANGE_SLOTS; i++)
-		packet_unref(rig->packet_slots[i]);
+	for (size_t i = 0; i < OUTLETS; i++)
+		outlet_finish(&rig->outlets[i]);
 	packet_pool_finish(&rig->pool);
-	exchange_finish(&rig->packets);
 	exchange_finish(&rig->status);
 	exchange_finish(&rig->requests);
 	exchange_finish(&rig->answers);
@@ -150,16 +153,6 @@ static int finish(void **state)
 }
 
 /* ---- the encoder ---- */
-
-ON_ENCODE static void publish(struct rig *rig, struct packet *packet)
-{
-	struct packet **slot = exchange_slot(&rig->packets);
-
-	*slot = packet_ref(packet);
-	slot = exchange_publish(&rig->packets);
-	packet_unref(*slot);
-	*slot = NULL;
-}
 
 ON_ENCODE static struct packet *get_packet(struct rig *rig)
 {
@@ -175,8 +168,8 @@ ON_ENCODE static struct packet *begin_picture(struct rig *rig)
 {
 	struct packet *packet = get_packet(rig);
 
-	packet->exchange = &rig->packets;
-	publish(rig, packet);
+	packet->exchange = &rig->outlets[0].packets;
+	outlet_publish(&rig->outlets[0], packet);
 	return packet;
 }
 
@@ -212,7 +205,7 @@ ON_ENCODE static void publish_whole(struct rig *rig, const char *text)
 
 	add_piece(packet, 0, text);
 	complete(packet, 1);
-	publish(rig, packet);
+	outlet_publish(&rig->outlets[0], packet);
 	packet_unref(packet);
 }
 
@@ -346,7 +339,7 @@ ON_ENCODE static void pieces_are_sent_when_they_are_ready_and_in_order(void **st
 	int fd = watch_slowly(rig);
 	struct packet *packet;
 
-	assert_true(demand_is_piecemeal(&rig->demand));
+	assert_true(outlet_is_piecemeal(&rig->outlets[0]));
 	packet = begin_picture(rig);
 	add_piece(packet, 0, "one");
 	expect(fd, "one");
@@ -485,7 +478,43 @@ ON_ENCODE static void a_viewer_who_leaves_midway_wants_no_more_pieces(void **sta
 	end_picture(packet, 2);
 	while (demand_exists(&rig->demand))
 		(void)sched_yield();
-	assert_false(demand_is_piecemeal(&rig->demand));
+	assert_false(outlet_is_piecemeal(&rig->outlets[0]));
+}
+
+/* A picture of a variant, of one piece. */
+ON_ENCODE static void publish_variant(struct rig *rig, uint16_t width, const char *text)
+{
+	struct packet *packet = get_packet(rig);
+
+	packet->variant.width = width;
+	add_piece(packet, 0, text);
+	complete(packet, 1);
+	outlet_publish(&rig->outlets[1], packet);
+	packet_unref(packet);
+}
+
+ON_ENCODE static void nobody_is_shown_the_variant_before_his(void **state)
+{
+	struct rig *rig = *state;
+	int fd = ask(rig, "/stream?layout=classic&size=320");
+
+	expect(fd, "--boundarydonotcross\r\n");
+	assert_int_equal(outlet_variant(&rig->outlets[1]).width, 320);
+	publish_variant(rig, 320, "one");
+	expect_classic(fd, "one");
+	(void)close(fd);
+	while (outlet_wanted(&rig->outlets[1]))
+		(void)sched_yield();
+	fd = ask(rig, "/stream?layout=classic&size=160");
+	expect(fd, "--boundarydonotcross\r\n");
+	assert_int_equal(outlet_variant(&rig->outlets[1]).width, 160);
+	/* Encode may have begun with it before it saw the other. */
+	publish_variant(rig, 320, "late");
+	while (exchange_is_fresh(&rig->outlets[1].packets))
+		(void)sched_yield();
+	publish_variant(rig, 160, "two");
+	expect_classic(fd, "two");
+	(void)close(fd);
 }
 
 ON_MAIN int main(void)
@@ -500,6 +529,7 @@ ON_MAIN int main(void)
 		PROMISE(a_picture_that_is_given_up_ends_there),
 		PROMISE(stopping_does_not_wait_for_the_rest_of_a_picture),
 		PROMISE(a_viewer_who_leaves_midway_wants_no_more_pieces),
+		PROMISE(nobody_is_shown_the_variant_before_his),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,27 @@ static void known_arguments_are_read(void **state)
 	assert_true(request.max_age_ns == 1500 * NS_PER_MS);
 }
 
+static void assert_variant(const char *query, struct variant variant)
+{
+	struct request request;
+
+	assert_int_equal(parse("/live", query, &request), 0);
+	assert_true(variant_equals(&request.variant, &variant));
+}
+
+static void variants_are_read(void **state)
+{
+	(void)state;
+	assert_variant("fps=5", (struct variant){0});
+	assert_variant("size=640", (struct variant){.width = 640});
+	assert_variant("size=16x16384", (struct variant){.width = 16, .height = 16384});
+	assert_variant("size=1/2&quality=10", (struct variant){.divisor = 2, .quality = 10});
+	assert_variant("quality=95&size=1/8", (struct variant){.divisor = 8, .quality = 95});
+	/* The last one counts. */
+	assert_variant("size=64x48&size=1/4", (struct variant){.divisor = 4});
+	assert_variant("size=1/4&size=64", (struct variant){.width = 64});
+}
+
 static void unknown_arguments_are_ignored(void **state)
 {
 	(void)state;
@@ -130,7 +151,11 @@ static void bad_values_are_refused(void **state)
 		"fps=nan", "fps=1001", "fps=5 ", "fps=0x10", "fps=1.2.3",
 		"fps=00000000000000000000000000000000000000001", "layout=", "layout=fancy",
 		"extra_headers=2", "extra_headers=", "max_age_ms=-5", "max_age_ms=soon",
-		"max_age_ms=99999999999", "advance_headers=x"};
+		"max_age_ms=99999999999", "advance_headers=x", "size", "size=", "size=0", "size=15",
+		"size=16385", "size=1/3", "size=1/16", "size=1/", "size=2/4", "size=640x",
+		"size=x480", "size=640x480x", "size=640X480", "size=640.0", "size=+640", "size=6e2",
+		"size=640x15", "quality=", "quality=9", "quality=96", "quality=50.0",
+		"quality=-50"};
 	struct request request;
 
 	(void)state;
@@ -459,6 +484,7 @@ int main(void)
 		cmocka_unit_test(mjpg_streamers_addresses_are_understood),
 		cmocka_unit_test(what_is_not_there_is_not_found),
 		cmocka_unit_test(known_arguments_are_read),
+		cmocka_unit_test(variants_are_read),
 		cmocka_unit_test(unknown_arguments_are_ignored),
 		cmocka_unit_test(bad_values_are_refused),
 		cmocka_unit_test(a_report_is_read),

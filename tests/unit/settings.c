@@ -115,7 +115,7 @@ ON_MAIN static void file_sets_everything(void **state)
 		     "encode-threads = 3\n\n"
 		     "[camera front]\n  source = v4l2:/dev/video2\n\tsize = 640x480\n"
 		     "fps = 29.97\nformat = MJPG\nquality = 1\nchroma = 422\n"
-		     "input = HDMI 1\nstandard = PAL\n"
+		     "input = HDMI 1\nstandard = PAL\nvariants = 2\n"
 		     "controls = brightness=10, exposure_auto = -1,gain=0x10\n"),
 		0);
 	assert_string_equal(settings.server.http.host, "");
@@ -150,6 +150,7 @@ ON_MAIN static void file_sets_everything(void **state)
 	assert_int_equal(camera->fourcc, V4L2_PIX_FMT_MJPEG);
 	assert_int_equal(settings.cameras[0].jpeg.quality, 1);
 	assert_int_equal(settings.cameras[0].jpeg.chroma, JPEG_CHROMA_422);
+	assert_int_equal(settings.cameras[0].variants, 2);
 	assert_string_equal(camera->input, "HDMI 1");
 	assert_string_equal(camera->standard, "PAL");
 	assert_int_equal(camera->n_controls, 3);
@@ -265,6 +266,8 @@ ON_MAIN static void good_values_print_as_they_were_meant(void **state)
 		{"--encode-threads", "auto", "encode-threads = auto\n"},
 		{"--encode-threads", "1", "encode-threads = 1\n"},
 		{"--encode-threads", "16", "encode-threads = 16\n"},
+		{"--variants", "0", "variants = 0\n"},
+		{"--variants", "8", "variants = 8\n"},
 		{"--size", "2x2", "size = 2x2\n"},
 		{"--size", "16384x16384", "size = 16384x16384\n"},
 		{"--preview-mode", "auto", "preview-mode = auto\n"},
@@ -318,6 +321,9 @@ ON_MAIN static void bad_values_are_refused(void **state)
 		{"--encode-threads", "17"},
 		{"--encode-threads", "2 "},
 		{"--encode-threads", "two"},
+		{"--variants", ""},
+		{"--variants", "-1"},
+		{"--variants", "9"},
 		{"--source", ""},
 		{"--source", "patern"},
 		{"--source", "v4l2:"},

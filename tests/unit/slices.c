@@ -350,6 +350,34 @@ ON_ENCODE static void threads_make_the_same_picture(void **state)
 	jpeg_encoder_destroy(encoder);
 }
 
+ON_ENCODE static void quality_may_change_between_frames(void **state)
+{
+	struct frame frame = make_frame(
+		V4L2_PIX_FMT_YUYV, (struct size){640, 480}, FRAME_FULL_RANGE);
+	static const int qualities[] = {QUALITY, 10, 10, 95, QUALITY};
+	struct rig rig = make_rig(THREADS);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof qualities / sizeof *qualities; i++) {
+		struct jpeg_config config = {qualities[i], JPEG_CHROMA_420};
+		struct packet packet = {0}, expected = {0};
+		struct jpeg_encoder *encoder;
+
+		assert_int_equal(jpeg_encoder_create(&config, &encoder), 0);
+		slicer_set_quality(rig.slicer, qualities[i]);
+		assert_int_equal(slicer_encode_in(rig.slicer, &frame, 1, &packet), 0);
+		assert_int_equal(jpeg_encode(encoder, &frame, &expected), 0);
+		assert_int_equal(packet.length_bytes, expected.length_bytes);
+		assert_memory_equal(
+			packet.pieces[0].data, expected.pieces[0].data, packet.length_bytes);
+		free_pieces(&packet);
+		free_pieces(&expected);
+		jpeg_encoder_destroy(encoder);
+	}
+	free_rig(&rig);
+	free_frame(&frame);
+}
+
 ON_ENCODE static void slices_reuse_their_memory(void **state)
 {
 	struct frame frame = make_frame(
@@ -516,6 +544,7 @@ int main(void)
 		cmocka_unit_test(slices_are_what_a_plain_program_gets_from_libjpeg),
 		cmocka_unit_test(slices_are_whole_mcu_rows_of_equal_height),
 		cmocka_unit_test(threads_make_the_same_picture),
+		cmocka_unit_test(quality_may_change_between_frames),
 		cmocka_unit_test(slices_reuse_their_memory),
 		cmocka_unit_test(an_error_in_any_slice_costs_one_frame),
 		cmocka_unit_test(slices_are_ready_when_they_are_encoded),
