@@ -32,6 +32,8 @@ export class LiveImage {
   #url;
   #tell;
   #fps;
+  #width;
+  #refused; // whether that width was, perhaps
   #running = false;
   #attempts = 0;
   #looking;
@@ -49,11 +51,13 @@ export class LiveImage {
     image.addEventListener('error', () => this.#failed());
   }
 
-  start(fps) {
-    if (this.#running && fps === this.#fps)
+  start(fps, width) {
+    if (this.#running && fps === this.#fps && width === this.#width)
       return;
     this.stop();
     this.#fps = fps;
+    this.#width = width;
+    this.#refused = false;
     this.#running = true;
     this.#looking = setInterval(() => this.#look(), LOOK_MS);
     this.#tell({ link: 'connecting' });
@@ -96,7 +100,8 @@ export class LiveImage {
   #connect() {
     clearTimeout(this.#waiting);
     // A URL seen before would be answered from the list of available images, without a request.
-    this.element.src = `${this.#url}?try=${++this.#attempts}&fps=${this.#fps}`;
+    this.element.src = `${this.#url}?try=${++this.#attempts}&fps=${this.#fps}` +
+      (this.#width && !this.#refused ? `&size=${this.#width}` : '');
   }
 
   #arrived() {
@@ -112,6 +117,7 @@ export class LiveImage {
       return;
     const pause = this.#pauses.next();
 
+    this.#refused = true;
     this.element.removeAttribute('src');
     this.#waiting = setTimeout(() => this.#connect(), pause);
     this.#tell({ link: 'broken', seconds: pause / 1000 });

@@ -27,6 +27,16 @@ export function columnsFor(n, width, height) {
   return { columns, width: fitting(columns) };
 }
 
+/*
+ * How wide pictures are to be for so many pixels of the screen, of a camera that has its own width;
+ * 0 is that. There are few widths, for the server makes each for all who ask for it.
+ */
+export function widthFor(pixels, own) {
+  const width = 320 * 2 ** Math.max(0, Math.ceil(Math.log2(pixels / 320)));
+
+  return width < own ? width : 0;
+}
+
 /* What a tile of this width needs, pictures a second; 0 is all there are. */
 export function fpsFor(width) {
   if (width < 240)

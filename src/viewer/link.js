@@ -3,7 +3,8 @@
  * cannot be handed to a worker; or as an <img> of the stream, where the browser lacks what the live
  * transport needs. All are used alike:
  *   element                  what shows the picture
- *   start(fps), stop()       take it and let it go; fps 0 is all there are
+ *   start(fps, width)        take it; fps 0 is all there are, width 0 the camera's own
+ *   stop()                   let it go
  *   retry()                  do not wait any longer for the next attempt
  *   snapshot()               a promise of the picture shown and when it was taken, or of nothing
  * and tell what stream.js says; an <img> has no figures.
@@ -48,8 +49,8 @@ class WorkerLink {
     worker.postMessage({ key: this.#key, call: 'open', args: [url, offscreen] }, [offscreen]);
   }
 
-  start(fps) {
-    this.#call('start', fps);
+  start(fps, width) {
+    this.#call('start', fps, width);
   }
 
   stop() {

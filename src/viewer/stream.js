@@ -49,6 +49,8 @@ export class LiveStream {
   #context;
   #tell;
   #fps;
+  #width;
+  #refused; // whether that width was
   #attempt; // AbortController; none while stopped
   #pauses = new Pauses();
   #retry; // ends a pause
@@ -70,12 +72,14 @@ export class LiveStream {
     this.#tell = tell;
   }
 
-  /* Show what comes, at most so many pictures a second (0: all), until stop(). */
-  start(fps) {
-    if (this.#attempt && fps === this.#fps)
+  /* Show what comes until stop(), so many pictures a second (0: all), so wide (0: the camera's). */
+  start(fps, width) {
+    if (this.#attempt && fps === this.#fps && width === this.#width)
       return;
     this.stop();
     this.#fps = fps;
+    this.#width = width;
+    this.#refused = false;
     this.#figures = new Figures();
     this.#timer = setInterval(() => this.#tick(), FIGURES_MS);
     this.#run();
@@ -126,9 +130,14 @@ export class LiveStream {
     this.#waiting = undefined;
     this.#reader = new RecordReader();
     keepClock();
-    const response = await fetch(this.#fps ? `${this.#url}?fps=${this.#fps}` : this.#url,
+    const size = this.#width && !this.#refused ? `&size=${this.#width}` : '';
+    const response = await fetch(`${this.#url}?fps=${this.#fps}${size}`,
       { cache: 'no-store', signal });
 
+    if (!response.ok && size) {
+      this.#refused = true; // there are too many others; better the whole than none
+      return this.#read(signal);
+    }
     if (!response.ok)
       throw new Error(`${this.#url}: ${response.status}`);
     const body = response.body.getReader();

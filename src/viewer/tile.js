@@ -1,5 +1,5 @@
 /* One camera on the page: its picture, its name, and an honest word about how it is. */
-import { fpsFor } from './layout.js';
+import { fpsFor, widthFor } from './layout.js';
 import { sayAge, sayFps, sayTime } from './text.js';
 
 const LATE_MS = 2000; // an older picture is not shown as if it were live
@@ -93,7 +93,13 @@ export class Tile {
     if (!room || this.paused)
       return this.stop();
     this.#running = true;
-    this.#link.start(this.#large ? 0 : fpsFor(this.element.clientWidth));
+    const { clientWidth } = this.element;
+    const { format, size } = this.#camera;
+
+    if (this.#large || format === 'MJPG') // those cost the server least as they are
+      this.#link.start(this.#large ? 0 : fpsFor(clientWidth), 0);
+    else
+      this.#link.start(fpsFor(clientWidth), widthFor(clientWidth * devicePixelRatio, size?.width));
     this.render();
   }
 

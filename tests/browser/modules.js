@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 
 import { Figures, ageOf, percentile } from '../../src/viewer/age.js';
 import { ServerClock } from '../../src/viewer/clock.js';
-import { columnsFor, fpsFor } from '../../src/viewer/layout.js';
+import { columnsFor, fpsFor, widthFor } from '../../src/viewer/layout.js';
 import { Pauses } from '../../src/viewer/pauses.js';
 import { HELLO, PICTURE, RecordReader, readJson } from '../../src/viewer/records.js';
 import { fileName, sayAge, sayBitrate, sayTime } from '../../src/viewer/text.js';
@@ -147,6 +147,14 @@ async function small_tiles_ask_for_less() {
   assert.deepEqual([100, 239, 240, 479, 480, 4000].map(fpsFor), [5, 5, 15, 15, 0, 0]);
 }
 
+async function pictures_are_as_wide_as_tiles_and_of_few_widths() {
+  assert.deepEqual([0, 1, 320, 321, 640, 641].map((pixels) => widthFor(pixels, 4000)),
+    [320, 320, 320, 640, 640, 1280]);
+  // Never wider than the camera's own, nor as wide, nor where that is not known yet.
+  assert.deepEqual([[300, 320], [300, 640], [700, 640], [300, 0], [300, undefined]]
+    .map(([pixels, own]) => widthFor(pixels, own)), [0, 320, 0, 0, 0]);
+}
+
 async function things_are_said_shortly() {
   const noon = new Date(2030, 4, 6, 12, 3, 5).getTime();
 
@@ -171,6 +179,7 @@ for (const promise of [
   pauses_grow_until_something_succeeds,
   wall_fills_the_window,
   small_tiles_ask_for_less,
+  pictures_are_as_wide_as_tiles_and_of_few_widths,
   things_are_said_shortly,
 ])
   await test(promise.name, promise);

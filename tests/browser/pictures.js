@@ -113,6 +113,24 @@ async function cameras_that_connections_lack_for_say_so({ browser, nine }) {
   assert.equal((await nine.clients()).length, 4);
 }
 
+async function small_tiles_take_small_pictures_and_a_large_one_the_cameras({ browser, fanlight }) {
+  const page = await openPage(browser);
+  const takes = (variants) => until(`pictures of ${variants}`, async () =>
+    (await fanlight.clients()).map(({ variant }) => variant).join() === variants);
+
+  await page.setViewport({ width: 300, height: 600 });
+  await page.goto(fanlight.url('https'));
+  await takes('320,320');
+  await readsText(page, /Live/);
+  await page.evaluate(() => location.hash = 'garden');
+  await takes('');
+  await seesAdvancing(page, picture(2));
+  await page.setViewport({ width: 1280, height: 800 });
+  await page.evaluate(() => location.hash = '');
+  await takes(',');
+  assert.deepEqual(await complaints(page), []);
+}
+
 async function hidden_page_lets_its_streams_go({ browser, fanlight }) {
   const page = await openViewer(browser, fanlight.url('https'));
   const other = await browser.newPage();
@@ -155,6 +173,7 @@ export const pictures = [
   image_gets_the_layout_that_shows_each_frame_at_once,
   nine_cameras_share_a_connection_and_only_seen_ones_use_it,
   cameras_that_connections_lack_for_say_so,
+  small_tiles_take_small_pictures_and_a_large_one_the_cameras,
   hidden_page_lets_its_streams_go,
   page_left_lets_its_streams_go_and_takes_them_again,
   page_works_below_a_proxys_prefix,
