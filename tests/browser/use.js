@@ -123,7 +123,7 @@ async function addresses_are_whole_urls_below_the_prefix({ browser, proxy }) {
 
 async function small_phone_has_room_for_all_and_for_a_thumb({ browser, fanlight }) {
   const page = await openPage(browser);
-  const narrow = { width: 320, height: 568, isMobile: true, hasTouch: true };
+  const narrow = { width: 320, height: 568, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
   await page.setViewport(narrow);
   await page.goto(fanlight.url('https'));
