@@ -9,8 +9,8 @@
  *       chooses; whole frames are measured twice, to tell what a difference means.
  * busy: the same while every core has another process to run as well.
  * order: CPU time of one thread when the frame is turned or scaled as it is read.
- * filter: the same when a quarter of it is hidden first, again and again the same, or text is drawn
- *       upon it that stays as it is or is another each time.
+ * filter: the same when a quarter of it is hidden first, again and again the same, text is drawn
+ *       upon it that stays as it is or is another each time, or a plugin looks at each pixel.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -53,7 +53,7 @@ struct result {
 	unsigned n_sliced;
 };
 
-enum bench_filter { MASK_BLACK, MASK_MOSAIC, OVERLAY, OVERLAY_NUMBER, FILTERS };
+enum bench_filter { MASK_BLACK, MASK_MOSAIC, OVERLAY, OVERLAY_NUMBER, PLUGIN, FILTERS };
 
 /* A frame, and all that it goes through. */
 struct bench {
@@ -300,13 +300,15 @@ ON_ENCODE static int encode_ours(struct bench *bench, const struct way *way)
 ANY_THREAD static int make_chain(enum bench_filter filter, struct chain **ret_chain)
 {
 	static const struct {
+		const char *steps;
 		enum process_setting setting;
 		const char *value;
 	} settings[FILTERS] = {
-		[MASK_BLACK] = {PROCESS_MASK_STYLE, "black"},
-		[MASK_MOSAIC] = {PROCESS_MASK_STYLE, "mosaic"},
-		[OVERLAY] = {PROCESS_OVERLAY, "bottom-left {name} %F %T"},
-		[OVERLAY_NUMBER] = {PROCESS_OVERLAY, "bottom-left {name} {sequence} %F"},
+		[MASK_BLACK] = {"mask", PROCESS_MASK_STYLE, "black"},
+		[MASK_MOSAIC] = {"mask", PROCESS_MASK_STYLE, "mosaic"},
+		[OVERLAY] = {"overlay", PROCESS_OVERLAY, "bottom-left {name} %F %T"},
+		[OVERLAY_NUMBER] = {"overlay", PROCESS_OVERLAY, "bottom-left {name} {sequence} %F"},
+		[PLUGIN] = {"plugin:" PLUGIN_DIR "/brightness.so", PROCESS_PLUGIN_DIR, PLUGIN_DIR},
 	};
 	static struct filter_stats stats[FILTERS_NAMED];
 	char reason[PROCESS_REASON_BYTES];
@@ -315,8 +317,7 @@ ANY_THREAD static int make_chain(enum bench_filter filter, struct chain **ret_ch
 	process_config_init(&config);
 	config.camera = "bench";
 	config.font = FONT;
-	(void)process_set(&config, PROCESS_STEPS, /* these are right */
-		filter < OVERLAY ? "mask" : "overlay");
+	(void)process_set(&config, PROCESS_STEPS, settings[filter].steps); /* these are right */
 	(void)process_set(&config, PROCESS_MASK, "25,25 75,25 75,75 25,75");
 	(void)process_set(&config, settings[filter].setting, settings[filter].value);
 	return chain_create(&config, stats, ret_chain, reason);
@@ -382,6 +383,7 @@ static const struct way filter_ways[] = {
 	{"mask, mosaic", encode_filtered, .filter = MASK_MOSAIC},
 	{"overlay", encode_filtered, .filter = OVERLAY},
 	{"overlay, a number", encode_filtered, .filter = OVERLAY_NUMBER},
+	{"plugin", encode_filtered, .filter = PLUGIN},
 };
 
 static const struct way cut_ways[] = {
