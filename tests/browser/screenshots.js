@@ -27,6 +27,7 @@ try {
   await shoot('page.png', { scheme: 'dark', address: '#bench', width: 1280, height: 800,
     ready: () => document.querySelector('.graph polyline').points.length === 60 });
   await shoot('phone.png', { scheme: 'light', address: '', width: 390, height: 844,
+    deviceScaleFactor: 2,
     ready: () => document.querySelectorAll('[data-state=live]').length === 3 });
   await fanlight.stop();
 } finally {
