@@ -52,7 +52,7 @@ struct camera_config {
 	char edid[256];            /* a file, for HDMI inputs */
 	enum camera_memory memory; /* the driver's own where what is asked for does not serve */
 	char preview[32];          /* a connector of a screen's, "on" for the first, "" for none */
-	char preview_mode[20];     /* of that screen: 1920x1080@60, 1920x1080, "" for its own choice */
+	char preview_mode[20]; /* of that screen: 1920x1080@60, 1920x1080, "" for its own choice */
 	struct camera_control_setting controls[CAMERA_CONTROLS_MAX];
 	uint32_t n_controls;
 };
