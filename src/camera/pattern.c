@@ -153,30 +153,53 @@ static uint32_t shift_up(uint32_t n, unsigned shift)
 	return (n + (1u << shift) - 1) >> shift;
 }
 
-/* Fill a rectangle; x, y and, away from the picture's edges, its size are even. */
-ON_CAPTURE static void fill(const struct pattern *p, struct pattern_buffer *buffer,
-	struct rectangle r, const struct colour *colour)
+/* Repeat the first n_drawn bytes until n_bytes are full. */
+static void repeat(uint8_t *bytes, size_t n_drawn, size_t n_bytes)
+{
+	while (n_drawn < n_bytes) {
+		size_t n = n_drawn < n_bytes - n_drawn ? n_drawn : n_bytes - n_drawn;
+
+		memcpy(bytes + n_drawn, bytes, n);
+		n_drawn += n;
+	}
+}
+
+/*
+ * Fill n cells as large as r side by side, the first of them r, each in its colour. x, y and, away
+ * from the picture's edges, their size are even.
+ */
+ON_CAPTURE static void fill_cells(const struct pattern *p, struct pattern_buffer *buffer,
+	struct rectangle r, const struct colour *const colours[], uint32_t n)
 {
 	for (size_t i = 0; i < p->format->n_planes; i++) {
 		const struct frame_plane *plane = &buffer->frame.planes[i];
 		unsigned x_shift = i || p->format->n_planes == 1 ? p->format->h_shift : 0;
 		unsigned y_shift = i ? p->format->v_shift : 0;
 		size_t unit_bytes = strlen(p->units[i]);
-		uint32_t columns = shift_up(r.width, x_shift), rows = shift_up(r.height, y_shift);
-		uint8_t unit[4], *first;
+		size_t cell_bytes = shift_up(r.width, x_shift) * unit_bytes;
+		uint32_t rows = shift_up(r.height, y_shift);
+		uint8_t *first = buffer->memory + plane->offset_bytes +
+				 (size_t)(r.y >> y_shift) * plane->stride_bytes +
+				 (r.x >> x_shift) * unit_bytes;
 
-		if (!columns || !rows)
+		if (!cell_bytes || !rows)
 			continue;
-		for (size_t k = 0; k < unit_bytes; k++)
-			unit[k] = component(colour, p->units[i][k]);
-		first = buffer->memory + plane->offset_bytes +
-			(size_t)(r.y >> y_shift) * plane->stride_bytes +
-			(r.x >> x_shift) * unit_bytes;
-		for (size_t column = 0; column < columns; column++)
-			memcpy(first + column * unit_bytes, unit, unit_bytes);
+		for (uint32_t cell = 0; cell < n; cell++) {
+			uint8_t *unit = first + cell * cell_bytes;
+
+			for (size_t k = 0; k < unit_bytes; k++)
+				unit[k] = component(colours[cell], p->units[i][k]);
+			repeat(unit, unit_bytes, cell_bytes);
+		}
 		for (size_t row = 1; row < rows; row++)
-			memcpy(first + row * plane->stride_bytes, first, columns * unit_bytes);
+			memcpy(first + row * plane->stride_bytes, first, n * cell_bytes);
 	}
+}
+
+ON_CAPTURE static void fill(const struct pattern *p, struct pattern_buffer *buffer,
+	struct rectangle r, const struct colour *colour)
+{
+	fill_cells(p, buffer, r, &colour, 1);
 }
 
 /* Draw what of the bars lies in r. */
@@ -217,18 +240,17 @@ ON_CAPTURE static void draw_sweep(
 ON_CAPTURE static void draw_glyph(const struct pattern *p, struct pattern_buffer *buffer,
 	uint32_t x, uint32_t y, char character)
 {
-	const uint8_t *rows = glyphs[character - '.'];
 	uint32_t scale = p->text_scale;
 
-	fill(p, buffer, (struct rectangle){x, y, GLYPH_WIDTH * scale, GLYPH_ROWS * scale},
-		&p->black);
-	for (uint32_t row = 0; row < GLYPH_ROWS; row++)
+	for (uint32_t row = 0; row < GLYPH_ROWS; row++) {
+		uint8_t bits = glyphs[character - '.'][row];
+		const struct colour *colours[GLYPH_WIDTH];
+
 		for (uint32_t column = 0; column < GLYPH_WIDTH; column++)
-			if (rows[row] & 0x10 >> column)
-				fill(p, buffer,
-					(struct rectangle){
-						x + column * scale, y + row * scale, scale, scale},
-					&p->white);
+			colours[column] = bits & 0x10 >> column ? &p->white : &p->black;
+		fill_cells(p, buffer, (struct rectangle){x, y + row * scale, scale, scale}, colours,
+			GLYPH_WIDTH);
+	}
 }
 
 /* Bring one line of text up to date; drawn holds what is there. */
@@ -281,12 +303,18 @@ ON_CAPTURE static void draw_stamp(
 	if (!p->stamped)
 		return;
 	stamp_write(captured_ns, bits);
-	for (uint32_t i = 0; i < STAMP_COLUMNS * STAMP_ROWS; i++) {
-		struct rectangle r = {i % STAMP_COLUMNS * STAMP_BLOCK_PIXELS,
-			i / STAMP_COLUMNS * STAMP_BLOCK_PIXELS, STAMP_BLOCK_PIXELS,
-			STAMP_BLOCK_PIXELS};
+	for (uint32_t row = 0; row < STAMP_ROWS; row++) {
+		const struct colour *colours[STAMP_COLUMNS];
 
-		fill(p, buffer, r, bits[i / 8] & 0x80 >> i % 8 ? &p->white : &p->black);
+		for (uint32_t column = 0; column < STAMP_COLUMNS; column++) {
+			uint32_t i = row * STAMP_COLUMNS + column;
+
+			colours[column] = bits[i / 8] & 0x80 >> i % 8 ? &p->white : &p->black;
+		}
+		fill_cells(p, buffer,
+			(struct rectangle){0, row * STAMP_BLOCK_PIXELS, STAMP_BLOCK_PIXELS,
+				STAMP_BLOCK_PIXELS},
+			colours, STAMP_COLUMNS);
 	}
 }
 
