@@ -1,7 +1,6 @@
 #include "encode/decode.h"
 
 #include <errno.h>
-#include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 #include <jerror.h>
 #include <linux/videodev2.h>
 
-#include "encode/quiet.h"
+#include "base/jpeg_errors.h"
 
 #define COMPONENTS_MOST 3
 
@@ -31,20 +30,12 @@ struct plane {
 
 struct jpeg_decoder {
 	struct jpeg_decompress_struct decompressor;
-	struct jpeg_error_mgr errors;
-	jmp_buf failure;
+	struct jpeg_errors errors;
 
 	uint8_t *memory;
 	size_t capacity_bytes;
 	struct plane planes[COMPONENTS_MOST];
 };
-
-ANY_THREAD static void fail(j_common_ptr decompressor)
-{
-	struct jpeg_decoder *decoder = decompressor->client_data;
-
-	longjmp(decoder->failure, 1);
-}
 
 int jpeg_decoder_create(struct jpeg_decoder **ret_decoder)
 {
@@ -52,9 +43,8 @@ int jpeg_decoder_create(struct jpeg_decoder **ret_decoder)
 
 	if (!decoder)
 		return -ENOMEM;
-	decoder->decompressor.err = quiet_errors(&decoder->errors, fail);
-	decoder->decompressor.client_data = decoder;
-	if (setjmp(decoder->failure)) {
+	decoder->decompressor.err = jpeg_errors_init(&decoder->errors);
+	if (setjmp(decoder->errors.failure)) {
 		jpeg_decoder_destroy(decoder);
 		return -ENOMEM;
 	}
@@ -201,7 +191,7 @@ ON_ENCODE static void describe(
 	frame->kept = false;
 }
 
-/* Returns 0 or a negative errno, or jumps to failure. */
+/* Returns 0 or a negative errno, or jumps to errors.failure. */
 ON_ENCODE static int decode(struct jpeg_decoder *decoder, size_t length_bytes, unsigned scale_denom,
 	struct frame *frame)
 {
@@ -237,9 +227,9 @@ int jpeg_decode(struct jpeg_decoder *decoder, const uint8_t *jpeg, size_t length
 	struct jpeg_decompress_struct *d = &decoder->decompressor;
 	int err;
 
-	if (setjmp(decoder->failure)) {
+	if (setjmp(decoder->errors.failure)) {
 		jpeg_abort_decompress(d);
-		return d->err->msg_code == JERR_OUT_OF_MEMORY ? -ENOMEM : -EBADMSG;
+		return decoder->errors.manager.msg_code == JERR_OUT_OF_MEMORY ? -ENOMEM : -EBADMSG;
 	}
 	jpeg_mem_src(d, jpeg, length_bytes);
 	err = decode(decoder, length_bytes, scale_denom, frame);

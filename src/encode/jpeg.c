@@ -1,7 +1,6 @@
 #include "encode/jpeg.h"
 
 #include <errno.h>
-#include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +9,8 @@
 #include <jpeglib.h>
 #include <linux/videodev2.h>
 
+#include "base/jpeg_errors.h"
 #include "encode/colour.h"
-#include "encode/quiet.h"
 #include "encode/rows.h"
 #include "encode/view.h"
 
@@ -30,12 +29,11 @@ enum marker { SOF0 = 0xc0, RST0 = 0xd0, SOS = 0xda };
 struct jpeg_encoder {
 	struct jpeg_config config;
 	struct jpeg_compress_struct compressor;
-	struct jpeg_error_mgr errors;
+	struct jpeg_errors errors;
 	struct jpeg_destination_mgr destination;
 	struct packet_piece *piece; /* being written */
-	jmp_buf failure;
-	int error;         /* what a jump to failure means */
-	size_t last_bytes; /* of the last slice: a good guess for the next */
+	int error;                  /* what a jump to errors.failure means */
+	size_t last_bytes;          /* of the last slice: a good guess for the next */
 
 	/* What the rest is set up for; format is NULL when it is not. */
 	const struct pixel_format *format;
@@ -52,13 +50,6 @@ struct jpeg_encoder {
 };
 
 /* ---- libjpeg's callbacks ---- */
-
-static void fail(j_common_ptr compressor)
-{
-	struct jpeg_encoder *encoder = compressor->client_data;
-
-	longjmp(encoder->failure, 1);
-}
 
 static void begin_output(j_compress_ptr compressor)
 {
@@ -77,7 +68,7 @@ ON_ENCODE static boolean grow_output(j_compress_ptr compressor)
 
 	if (packet_reserve(piece, written * 2) < 0) {
 		encoder->error = -ENOMEM;
-		longjmp(encoder->failure, 1);
+		longjmp(encoder->errors.failure, 1);
 	}
 	encoder->destination.next_output_byte = piece->memory + written;
 	encoder->destination.free_in_buffer = piece->capacity_bytes - written;
@@ -105,9 +96,9 @@ int jpeg_encoder_create(const struct jpeg_config *config, struct jpeg_encoder **
 		return -ENOMEM;
 	encoder->config = *config;
 
-	encoder->compressor.err = quiet_errors(&encoder->errors, fail);
+	encoder->compressor.err = jpeg_errors_init(&encoder->errors);
 	encoder->compressor.client_data = encoder;
-	if (setjmp(encoder->failure)) {
+	if (setjmp(encoder->errors.failure)) {
 		jpeg_encoder_destroy(encoder);
 		return -ENOMEM;
 	}
@@ -458,7 +449,7 @@ int jpeg_encode_slice(struct jpeg_encoder *encoder, const struct frame *frame,
 
 	encoder->piece = piece;
 	encoder->error = -EIO;
-	if (setjmp(encoder->failure)) {
+	if (setjmp(encoder->errors.failure)) {
 		jpeg_abort_compress(&encoder->compressor);
 		encoder->format = NULL;
 		return encoder->error;

@@ -9,14 +9,13 @@
 #include "encode/passthrough.h"
 
 #include <errno.h>
-#include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <jpeglib.h>
 
-#include "encode/quiet.h"
+#include "base/jpeg_errors.h"
 #include "encode/standard_dht.h"
 
 /* Rubbish before SOI that is worth searching. */
@@ -325,18 +324,10 @@ ON_ENCODE static bool has_restarts(const struct picture *picture, uint32_t resta
 
 struct probe {
 	struct jpeg_decompress_struct decompressor;
-	struct jpeg_error_mgr errors;
+	struct jpeg_errors errors; /* their failure is jumped to when the data ends, too */
 	struct jpeg_source_mgr source;
-	jmp_buf over; /* jumped to when the data ends, or libjpeg gives up */
 	volatile bool complete;
 };
-
-static void probe_failed(j_common_ptr decompressor)
-{
-	struct probe *probe = decompressor->client_data;
-
-	longjmp(probe->over, 1);
-}
 
 static void probe_begin(j_decompress_ptr decompressor)
 {
@@ -349,7 +340,7 @@ static boolean probe_at_end(j_decompress_ptr decompressor)
 	struct probe *probe = decompressor->client_data;
 
 	probe->complete = decompressor->input_iMCU_row + 1 >= decompressor->total_iMCU_rows;
-	longjmp(probe->over, 1);
+	longjmp(probe->errors.failure, 1);
 }
 
 static void probe_skip(j_decompress_ptr decompressor, long n)
@@ -388,9 +379,9 @@ ON_ENCODE static bool reaches_last_row(const uint8_t *jpeg, size_t length)
 			.term_source = probe_begin},
 	};
 
-	probe.decompressor.err = quiet_errors(&probe.errors, probe_failed);
+	probe.decompressor.err = jpeg_errors_init(&probe.errors);
 	probe.decompressor.client_data = &probe;
-	if (!setjmp(probe.over)) {
+	if (!setjmp(probe.errors.failure)) {
 		jpeg_create_decompress(&probe.decompressor);
 		probe.decompressor.src = &probe.source;
 		probe_decode(&probe.decompressor);

@@ -1,23 +1,12 @@
 #include "preview/decode.h"
 
 #include <errno.h>
-#include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include <jpeglib.h>
 
-/* By default libjpeg exits. */
-static void give_up(j_common_ptr decompressor)
-{
-	longjmp(*(jmp_buf *)decompressor->client_data, 1);
-}
-
-static void say_nothing(j_common_ptr decompressor, int level)
-{
-	(void)decompressor;
-	(void)level;
-}
+#include "base/jpeg_errors.h"
 
 /* Scale the picture down to what fits. */
 ON_PREVIEW static bool fit(struct jpeg_decompress_struct *d, const struct canvas *canvas)
@@ -31,7 +20,7 @@ ON_PREVIEW static bool fit(struct jpeg_decompress_struct *d, const struct canvas
 	return false;
 }
 
-/* Calls give_up() at the first error. */
+/* Jumps to the errors' failure at the first of them. */
 ON_PREVIEW static bool decode(
 	struct jpeg_decompress_struct *d, struct canvas *canvas, const uint8_t *jpeg, size_t bytes)
 {
@@ -57,15 +46,11 @@ int decode_draw(
 	struct canvas *canvas, const uint8_t *jpeg, size_t bytes, stat_counter *copied_bytes)
 {
 	struct jpeg_decompress_struct d = {0};
-	struct jpeg_error_mgr errors;
+	struct jpeg_errors errors;
 	volatile bool decoded = false;
-	jmp_buf over;
 
-	d.err = jpeg_std_error(&errors);
-	errors.error_exit = give_up;
-	errors.emit_message = say_nothing;
-	d.client_data = &over;
-	if (!setjmp(over))
+	d.err = jpeg_errors_init(&errors);
+	if (!setjmp(errors.failure))
 		decoded = decode(&d, canvas, jpeg, bytes);
 	if (decoded)
 		stat_add(copied_bytes, (uint64_t)d.output_width * d.output_height * 4);

@@ -1,26 +1,15 @@
 #include "probe/stamps.h"
 
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
 
+#include "base/jpeg_errors.h"
 #include "base/stamp.h"
 
-static void give_up(j_common_ptr decompressor)
-{
-	longjmp(*(jmp_buf *)decompressor->client_data, 1);
-}
-
-static void say_nothing(j_common_ptr decompressor, int level)
-{
-	(void)decompressor;
-	(void)level;
-}
-
-/* Decode the stamp's corner and nothing else; calls give_up() at the first error. */
+/* Decode the stamp's corner and nothing else; jumps to the errors' failure at the first of them. */
 static bool decode_corner(struct jpeg_decompress_struct *d, const uint8_t *jpeg, size_t bytes,
 	uint8_t *corner, size_t stride_bytes)
 {
@@ -51,15 +40,11 @@ bool stamps_decode(const uint8_t *jpeg, size_t bytes, uint64_t *ret_captured_ns)
 	/* Cropping rounds up to a whole MCU, which is no wider than 32 pixels. */
 	uint8_t corner[STAMP_HEIGHT][STAMP_WIDTH + 32];
 	struct jpeg_decompress_struct d = {0};
-	struct jpeg_error_mgr errors;
+	struct jpeg_errors errors;
 	volatile bool decoded = false;
-	jmp_buf over;
 
-	d.err = jpeg_std_error(&errors);
-	errors.error_exit = give_up;
-	errors.emit_message = say_nothing;
-	d.client_data = &over;
-	if (!setjmp(over))
+	d.err = jpeg_errors_init(&errors);
+	if (!setjmp(errors.failure))
 		decoded = decode_corner(&d, jpeg, bytes, corner[0], sizeof corner[0]);
 	jpeg_destroy_decompress(&d);
 	return decoded &&
