@@ -45,6 +45,7 @@ static bool is_machine_short(size_t reserve_bytes)
 	char text[TEXT_BYTES];
 
 	return file_read("/proc/meminfo", text, sizeof text) >= 0 &&
+	       strstr(text, "MemAvailable:") &&
 	       find_number(text, "MemAvailable:") * 1024 < reserve_bytes;
 }
 
@@ -74,7 +75,7 @@ static bool is_group_short(const char *group, size_t reserve_bytes)
 	return used_bytes + reserve_bytes > most_bytes + cached_bytes;
 }
 
-/* Of the process's own group and those above it. */
+/* Of the process's own group and those above it; a container's own lies at its root. */
 static bool is_any_group_short(size_t reserve_bytes)
 {
 	char text[TEXT_BYTES], *group, *end;
@@ -86,12 +87,13 @@ static bool is_any_group_short(size_t reserve_bytes)
 		return false;
 	group += strlen("0::");
 	group[strcspn(group, "\n")] = '\0';
-	while ((end = strrchr(group, '/'))) {
-		if (is_group_short(group, reserve_bytes))
-			return true;
+	while (!is_group_short(group, reserve_bytes)) {
+		end = strrchr(group, '/');
+		if (!end)
+			return false;
 		*end = '\0';
 	}
-	return false;
+	return true;
 }
 
 bool memory_is_short(size_t reserve_bytes)
