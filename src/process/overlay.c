@@ -171,11 +171,9 @@ ON_ENCODE static uint32_t set_words(struct text *text, const char *words, uint32
 	uint32_t widest = 0, y = 0;
 
 	do {
-		size_t fits = text_fit(text, words, room), length = strcspn(words, "\n");
-		uint32_t width;
+		size_t length = text_fit(text, words, room);
+		uint32_t width = text_width(text, words, length);
 
-		length = fits < length ? fits : length;
-		width = text_width(text, words, length);
 		widest = width > widest ? width : widest;
 		if (plane)
 			text_draw(text, plane, PADDING(line_px), y, words, length, 255);

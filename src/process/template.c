@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Those of strftime() that C and POSIX have, and its literal %. */
+/* Those of strftime() in glibc, and its literal %. */
 #define TIME_LETTERS "aAbBcCdDeFgGhHIjklmMnpPrRsSTuUVwWxXyYzZ%"
 
 #define RESULT_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789_"

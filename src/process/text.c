@@ -79,12 +79,14 @@ int text_resize(struct text *text, uint32_t line_px)
 {
 	FT_Size_RequestRec size = {
 		.type = FT_SIZE_REQUEST_TYPE_CELL, .height = (FT_Long)line_px * 64};
+	int err;
 
 	if (line_px == text->line_px)
 		return 0;
 	forget_glyphs(text);
-	text->line_px = line_px;
-	return errno_of(FT_Request_Size(text->face, &size));
+	err = errno_of(FT_Request_Size(text->face, &size));
+	text->line_px = err ? 0 : line_px;
+	return err;
 }
 
 /* The glyph of a character, valid until the next call; NULL if it is broken, or no memory. */
@@ -141,7 +143,7 @@ uint32_t text_width(struct text *text, const char *string, size_t n_bytes)
 
 size_t text_fit(struct text *text, const char *string, uint32_t width_px)
 {
-	const char *at = string, *end = string + strlen(string), *space = NULL;
+	const char *at = string, *end = string + strcspn(string, "\n"), *space = NULL;
 	FT_Pos used = 0;
 
 	while (at < end) {

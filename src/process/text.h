@@ -37,8 +37,8 @@ ANY_THREAD int text_resize(struct text *text, uint32_t line_px);
 ON_ENCODE uint32_t text_width(struct text *text, const char *string, size_t n_bytes);
 
 /*
- * How many bytes of a string fit on a line of width_px: up to the last space that does, if there is
- * one, else as many characters as do, and at least one; all of it when all fits.
+ * How many bytes of a string's first line fit into width_px: up to the last space that does, if there
+ * is one, else as many characters as do, and at least one; all of it when all fits.
  */
 ON_ENCODE size_t text_fit(struct text *text, const char *string, uint32_t width_px);
 

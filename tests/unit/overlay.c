@@ -313,6 +313,9 @@ ON_ENCODE static void lines_that_are_too_long_go_on_below(void **state)
 	assert_int_equal(first, 0);
 	assert_in_range(last, 2 * 20 - 1, 99);
 	assert_int_equal((last + 1) % 20, 0);
+	/* Each of these fits into one. */
+	find_rows("none", "0,0 size=20 box=#ff00ff a line%nuncharacteristically", &first, &last);
+	assert_int_equal(last, 2 * 20 - 1);
 }
 
 ON_ENCODE static void what_lies_outside_of_the_picture_is_left_out(void **state)

@@ -108,6 +108,25 @@ ON_ENCODE static void lines_break_at_spaces(void **state)
 	assert_int_equal(text_fit(*state, "\xc3\xbc\xc3\xbc", 1), 2);
 }
 
+ON_ENCODE static void what_is_on_the_next_line_takes_no_room(void **state)
+{
+	static const char string[] = "one two\nthree four five six seven";
+	uint32_t width_px = text_width(*state, string, strlen("one two"));
+
+	assert_int_equal(text_fit(*state, string, width_px), strlen("one two"));
+	assert_int_equal(text_fit(*state, "\none", width_px), 0);
+}
+
+ON_ENCODE static void size_that_cannot_be_had_is_refused_each_time(void **state)
+{
+	uint32_t width_px = text_width(*state, "one", 3);
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(text_resize(*state, 100000), -EINVAL);
+	assert_int_equal(text_resize(*state, LINE), 0);
+	assert_int_equal(text_width(*state, "one", 3), width_px);
+}
+
 ON_ENCODE static void what_is_no_font_is_refused(void **state)
 {
 	struct text *text = NULL;
@@ -126,6 +145,8 @@ int main(void)
 		cmocka_unit_test(utf8_is_one_glyph_a_character),
 		cmocka_unit_test(what_is_no_utf8_shows_as_such),
 		cmocka_unit_test(lines_break_at_spaces),
+		cmocka_unit_test(what_is_on_the_next_line_takes_no_room),
+		cmocka_unit_test(size_that_cannot_be_had_is_refused_each_time),
 		cmocka_unit_test(what_is_no_font_is_refused),
 	};
 
