@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <regex.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -111,6 +112,34 @@ static void print_text_or_off(const struct setting *setting, const void *field, 
 static int parse_directory(const struct setting *setting, void *field, const char *value)
 {
 	return *value ? parse_text(setting, field, value) : -EINVAL;
+}
+
+/* As requests and pages name one: an IPv6 address has brackets. */
+#define HOST "([[:alnum:]._-]+|\\[[[:xdigit:]:.]+\\])"
+
+/* What all of the value has to be like. */
+static int parse_pattern(
+	const struct setting *setting, void *field, const char *value, const char *pattern)
+{
+	regex_t regex;
+	int err;
+
+	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB))
+		return -ENOMEM;
+	err = regexec(&regex, value, 0, NULL, 0) ? -EINVAL : 0;
+	regfree(&regex);
+	return err ? err : parse_text(setting, field, value);
+}
+
+static int parse_hosts(const struct setting *setting, void *field, const char *value)
+{
+	return parse_pattern(setting, field, value, "^(" HOST "([, ]+|$))*$");
+}
+
+static int parse_origins(const struct setting *setting, void *field, const char *value)
+{
+	return parse_pattern(
+		setting, field, value, "^(https?://" HOST "(:[[:digit:]]+)?([, ]+|$))*$");
 }
 
 /* What lies behind a path is the camera's to judge; a word that is none is a mistyped one. */
@@ -454,8 +483,6 @@ static const char *const log_levels[] = {
 	NULL,
 };
 
-static const char *const answers[] = {"no", "yes", NULL};
-
 static const char *const cleartext_logins[] = {
 	[CLEARTEXT_LOGINS_NEVER] = "never",
 	[CLEARTEXT_LOGINS_LOOPBACK] = "loopback",
@@ -530,9 +557,11 @@ static const struct setting settings_table[] = {
 	{"cleartext-logins", SERVER(server.cleartext_logins), parse_word, print_word,
 		"never|loopback|always", NULL, "never, loopback or always", cleartext_logins},
 	{"user", SERVER(user), parse_text, print_text, "NAME", NULL, NULL},
-	{"hosts", SERVER(server.hosts), parse_text, print_text, "NAME,...", NULL, NULL},
-	{"origins", SERVER(server.origins), parse_text, print_text, "URL,...", NULL, NULL},
-	{"sandbox", SERVER(sandbox), parse_word, print_word, "yes|no", NULL, "yes or no", answers},
+	{"hosts", SERVER(server.hosts), parse_hosts, print_text, "NAME,...", NULL,
+		"names or addresses without port, such as camera.local, 192.0.2.1, [2001:db8::1]"},
+	{"origins", SERVER(server.origins), parse_origins, print_text, "URL,...", NULL,
+		"http:// or https:// with a host and perhaps a port, such as https://panel.example"},
+	{"sandbox", SERVER(sandbox), parse_word, print_word, "yes|no", NULL, "yes or no", no_yes},
 	{"log-level", SERVER(log_level), parse_word, print_word,
 		"LEVEL", "error, warning, info or debug",
 		"error, warning, info or debug", log_levels},
