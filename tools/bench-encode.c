@@ -11,6 +11,7 @@
  * order: CPU time of one thread when the frame is turned or scaled as it is read.
  * filter: the same when a quarter of it is hidden first, again and again the same, text is drawn
  *       upon it that stays as it is or is another each time, or a plugin looks at each pixel.
+ * decode: the same for sizes of a camera's own JPEG, decoded whole or as small as it can be.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -30,6 +31,7 @@
 
 #include "base/clock.h"
 #include "base/roles.h"
+#include "encode/decode.h"
 #include "encode/jpeg.h"
 #include "encode/slicer.h"
 #include "exchange/packet.h"
@@ -70,6 +72,9 @@ struct bench {
 	struct slicer *slicer; /* of workers */
 	struct chain *chains[FILTERS];
 	uint32_t sequence;
+	struct jpeg_decoder *decoder;
+	uint8_t *jpeg; /* of the frame, as a camera sends it; NULL until it is asked for */
+	size_t jpeg_bytes;
 	struct result results[WAYS_MOST];
 };
 
@@ -81,7 +86,8 @@ struct way {
 	enum frame_encoding encoding;
 	enum frame_range range;
 	struct frame_order order;
-	unsigned divisor; /* of the size; 0 leaves it */
+	unsigned divisor;     /* of the size; 0 leaves it */
+	unsigned scale_denom; /* of the size that it is decoded to */
 	enum bench_filter filter;
 };
 
@@ -297,6 +303,34 @@ ON_ENCODE static int encode_ours(struct bench *bench, const struct way *way)
 	return jpeg_encode(bench->encoders[way->chroma], &bench->frame, &bench->packet);
 }
 
+/* Cameras send 4:2:2. */
+ON_ENCODE static int make_jpeg(struct bench *bench)
+{
+	int err = jpeg_encode(bench->encoders[JPEG_CHROMA_422], &bench->frame, &bench->packet);
+
+	if (err < 0)
+		return err;
+	bench->jpeg_bytes = bench->packet.length_bytes;
+	bench->jpeg = malloc(bench->jpeg_bytes);
+	if (!bench->jpeg)
+		return -ENOMEM;
+	memcpy(bench->jpeg, bench->packet.pieces[0].data, bench->jpeg_bytes);
+	return 0;
+}
+
+ON_ENCODE static int encode_decoded(struct bench *bench, const struct way *way)
+{
+	struct frame view = {0};
+	int err = bench->jpeg ? 0 : make_jpeg(bench);
+
+	if (!err)
+		err = jpeg_decode(
+			bench->decoder, bench->jpeg, bench->jpeg_bytes, way->scale_denom, &view);
+	view.order.width = bench->frame.width / way->divisor;
+	view.order.height = bench->frame.height / way->divisor;
+	return err ? err : jpeg_encode(bench->encoders[way->chroma], &view, &bench->packet);
+}
+
 ANY_THREAD static int make_chain(enum bench_filter filter, struct chain **ret_chain)
 {
 	static const struct {
@@ -386,6 +420,16 @@ static const struct way filter_ways[] = {
 	{"plugin", encode_filtered, .filter = PLUGIN},
 };
 
+static const struct way decode_ways[] = {
+	{"whole", encode_decoded, .scale_denom = 1, .divisor = 1},
+	{"1/2 of the whole", encode_decoded, .scale_denom = 1, .divisor = 2},
+	{"1/2", encode_decoded, .scale_denom = 2, .divisor = 2},
+	{"1/4 of the whole", encode_decoded, .scale_denom = 1, .divisor = 4},
+	{"1/4", encode_decoded, .scale_denom = 4, .divisor = 4},
+	{"1/8 of the whole", encode_decoded, .scale_denom = 1, .divisor = 8},
+	{"1/8", encode_decoded, .scale_denom = 8, .divisor = 8},
+};
+
 static const struct way cut_ways[] = {
 	{"whole", encode_whole},
 	{"whole again", encode_whole},
@@ -412,6 +456,8 @@ static const struct part {
 		CLOCK_THREAD_CPUTIME_ID},
 	{"filter", "CPU time by filter", filter_ways, sizeof filter_ways / sizeof *filter_ways,
 		CLOCK_THREAD_CPUTIME_ID},
+	{"decode", "CPU time by size of a JPEG", decode_ways,
+		sizeof decode_ways / sizeof *decode_ways, CLOCK_THREAD_CPUTIME_ID},
 };
 #define N_PARTS (sizeof parts / sizeof parts[0])
 
@@ -555,6 +601,8 @@ ON_MAIN static int open_bench(struct bench *bench, enum jpeg_chroma chroma, unsi
 	for (enum jpeg_chroma c = JPEG_CHROMA_420; !err && c <= JPEG_CHROMA_SOURCE; c++)
 		err = jpeg_encoder_create(&(struct jpeg_config){QUALITY, c}, &bench->encoders[c]);
 	if (!err)
+		err = jpeg_decoder_create(&bench->decoder);
+	if (!err)
 		err = workers_create(0, 1, &bench->workers);
 	if (!err)
 		err = slicer_create(
@@ -577,6 +625,7 @@ ON_MAIN static void close_bench(struct bench *bench)
 	workers_destroy(bench->workers);
 	for (enum jpeg_chroma c = JPEG_CHROMA_420; c <= JPEG_CHROMA_SOURCE; c++)
 		jpeg_encoder_destroy(bench->encoders[c]);
+	jpeg_decoder_destroy(bench->decoder);
 	jpeg_destroy_compress(&bench->floor);
 	for (unsigned i = 0; i < PACKET_PIECES_MOST; i++)
 		free(bench->packet.pieces[i].memory);
@@ -584,6 +633,7 @@ ON_MAIN static void close_bench(struct bench *bench)
 		free(bench->planes[i]);
 	free(bench->rows);
 	free(bench->line);
+	free(bench->jpeg);
 	free((uint8_t *)bench->frame.planes[0].data);
 }
 
@@ -687,7 +737,7 @@ static int write_report(const char *path, unsigned rounds, json_t *rows)
 static int usage(int status)
 {
 	fprintf(stderr,
-		"usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy] [order] [filter]\n",
+		"usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy] [order] [filter] [decode]\n",
 		ROUNDS_MOST);
 	return status;
 }
