@@ -16,6 +16,9 @@ struct work {
 	struct results results; /* of its filters */
 	uint64_t begin_ns;      /* of the picture that is made next */
 	unsigned n_made;        /* pictures */
+	/* What outlets were wanted for as it began; the server may change its mind at any time. */
+	bool wanted[OUTLETS_MOST];
+	struct variant variants[OUTLETS_MOST];
 };
 
 /* Count a frame and its times, by the first picture that was made of it. */
@@ -89,7 +92,7 @@ ON_ENCODE static int encode_and_publish(struct pipeline *p, unsigned i, struct w
 
 	if (err < 0)
 		return err;
-	packet->variant = outlet_variant(&p->outlets[i]);
+	packet->variant = work->variants[i];
 	packet->sequence = view->sequence;
 	packet->results = work->results;
 	packet->captured_ns = view->captured_ns;
@@ -123,7 +126,7 @@ ON_ENCODE static int encode_variants(struct pipeline *p, struct work *work)
 	for (unsigned n = 0; !err && n < n_variants; n++) {
 		unsigned variant = (begin + n) % n_variants;
 
-		if (!outlet_wanted(&p->outlets[1 + variant]))
+		if (!work->wanted[1 + variant])
 			continue;
 		err = encode_and_publish(p, 1 + variant, work);
 		p->turn = variant + 1;
@@ -133,28 +136,63 @@ ON_ENCODE static int encode_variants(struct pipeline *p, struct work *work)
 	return err;
 }
 
+/*
+ * The part of its size, in either direction, that a picture may be decoded at: 1/1 for filters, for
+ * variants one that the largest of them fits into.
+ */
+ON_ENCODE static unsigned find_denom(
+	const struct pipeline *p, const struct work *work, uint32_t width, uint32_t height)
+{
+	unsigned denom = chain_is_empty(p->chain) ? 8 : 1;
+
+	for (unsigned i = 1; i < p->n_outlets; i++) {
+		uint32_t fit_width = width, fit_height = height;
+
+		if (!work->wanted[i])
+			continue;
+		variant_fit(&work->variants[i], &fit_width, &fit_height);
+		while (denom > 1 && (fit_width > (width + denom - 1) / denom ||
+					    fit_height > (height + denom - 1) / denom))
+			denom /= 2;
+	}
+	return denom;
+}
+
 /* Decode a camera's own JPEG, if it is one that would be passed on. */
 ON_ENCODE static int decode(struct pipeline *p, struct work *work)
 {
 	struct packet *checked;
 	int err = packet_pool_get(&p->pools[0], &checked);
+	unsigned denom = 1;
 
 	if (err < 0)
 		return err;
 	err = copy_jpeg(p, work, checked);
-	if (!err)
+	if (!err) {
+		denom = find_denom(p, work, checked->width, checked->height);
 		err = jpeg_decode(p->decoder, checked->pieces[0].data,
-			checked->pieces[0].length_bytes, 1, &work->view);
+			checked->pieces[0].length_bytes, denom, &work->view);
+	}
+	if (denom > 1) {
+		/* Variants are parts of this. */
+		work->view.order.width = checked->width;
+		work->view.order.height = checked->height;
+	}
 	packet_unref(checked);
 	return err;
 }
 
-ON_ENCODE static bool wants_variants(const struct pipeline *p)
+/* Know which variants are wanted; whether any is. */
+ON_ENCODE static bool note_variants(const struct pipeline *p, struct work *work)
 {
-	for (unsigned i = 1; i < p->n_outlets; i++)
-		if (outlet_wanted(&p->outlets[i]))
-			return true;
-	return false;
+	bool any = false;
+
+	for (unsigned i = 1; i < p->n_outlets; i++) {
+		work->wanted[i] = outlet_wanted(&p->outlets[i]);
+		work->variants[i] = outlet_variant(&p->outlets[i]);
+		any |= work->wanted[i];
+	}
+	return any;
 }
 
 /* Filter a frame, and encode it as it is wanted. Returns 0 or a negative errno. */
@@ -169,7 +207,7 @@ ON_ENCODE static int filter_and_encode(struct pipeline *p, struct work *work)
 		err = chain_run(p->chain, &work->view, &work->results, &p->stats.copied_bytes);
 	if (!err && outlet_wanted(&p->outlets[0]))
 		err = encode_and_publish(p, 0, work);
-	if (err < 0 || !wants_variants(p))
+	if (err < 0 || !note_variants(p, work))
 		return err;
 	if (is_compressed(&work->view))
 		err = decode(p, work);

@@ -1,11 +1,12 @@
 """Variants: other sizes and qualities, each made once for all who watch it, and only then."""
 import io
+import itertools
 import json
 import pathlib
 import tempfile
 import threading
 
-from PIL import Image
+from PIL import Image, ImageStat
 
 import server
 import tap
@@ -220,16 +221,19 @@ class Absent(server.Case):
         self.assertTrue(self.fanlight.camera()["placeholder"])
 
 
-COLOUR = (200, 100, 50)
+SIZE, LEFT, RIGHT = (99, 67), (200, 100, 50), (60, 160, 220)
 
 
 class Compressed(server.Case):
+    """A camera's own JPEGs."""
     OPTIONS = ()
 
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-variants-")
-        Image.new("RGB", (64, 48), COLOUR).save(pathlib.Path(cls.folder.name) / "one.jpg")
+        image = Image.new("RGB", SIZE, LEFT)
+        image.paste(RIGHT, (SIZE[0] // 2, 0, *SIZE))
+        image.save(pathlib.Path(cls.folder.name) / "one.jpg", quality=95)
         cls.SOURCE = "replay:" + cls.folder.name
         super().setUpClass()
 
@@ -238,17 +242,29 @@ class Compressed(server.Case):
         super().tearDownClass()
         cls.folder.cleanup()
 
+    def assert_picture(self, jpeg, size):
+        image = opened(jpeg).convert("RGB")
+        self.assertEqual(image.size, size)
+        for box, colour in (((0, 0.25), LEFT), ((0.75, 1), RIGHT)):
+            left, right = (round(part * size[0]) for part in box)
+            mean = ImageStat.Stat(image.crop((left, 0, right, size[1]))).mean
+            for value, expected in zip(mean, colour):
+                self.assertLess(abs(value - expected), 12, (size, mean))
+
     def test_variants_are_made_of_decoded_pictures_and_others_passed_on(self):
         own = (pathlib.Path(self.folder.name) / "one.jpg").read_bytes()
-        for size, query in (((32, 24), "size=1/2"), ((64, 48), "quality=20")):
-            parts = classic_parts(self.stream("/stream?" + query))
-            beside = classic_parts(self.stream())
-            for _ in range(3):
-                image = opened(next(parts)[1])
-                self.assertEqual(image.size, size)
-                for (low, high), expected in zip(image.convert("RGB").getextrema(), COLOUR):
-                    self.assertLess(max(expected - low, high - expected), 6)
-                self.assertEqual(next(beside)[1][-len(self.scan(own)):], self.scan(own))
+        sizes = {"size=1/2": (49, 33), "size=1/4": (24, 16), "size=1/8": (12, 8),
+                 "size=50": (50, 34), "size=30x30": (30, 20), "quality=20": SIZE}
+        for few in (["size=1/8"], ["size=1/2"], ["size=50", "size=30x30"],
+                    ["size=1/8", "quality=20", "size=1/4"]):
+            streams = [self.stream("/stream?" + query) for query in few] + [self.stream()]
+            for parts in itertools.islice(zip(*map(classic_parts, streams)), 3):
+                for query, (_, jpeg) in zip(few, parts):
+                    self.assert_picture(jpeg, sizes[query])
+                self.assertEqual(parts[-1][1][-len(self.scan(own)):], self.scan(own))
+            for stream in streams:
+                stream.raw.close()
+            eventually(lambda: not any(one["demand"] for one in self.fanlight.camera()["variants"]))
 
     @staticmethod
     def scan(jpeg):
