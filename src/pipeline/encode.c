@@ -53,23 +53,32 @@ ON_ENCODE static int copy_jpeg(struct pipeline *p, const struct work *work, stru
 	return 0;
 }
 
-/* Encode what is shown of a frame as outlet i has it: the packet's variant. */
-ON_ENCODE static int make_jpeg(struct pipeline *p, unsigned i, const struct work *work,
-	struct packet *packet, bool piecemeal)
+int encode_frame(struct pipeline *p, unsigned i, const struct frame *frame, struct packet *packet,
+	bool piecemeal)
 {
 	const struct variant *variant = &packet->variant;
-	const struct frame *view = &work->view;
-	struct frame scaled = *view;
+	struct frame scaled = *frame;
 
-	if (is_compressed(view))
-		return copy_jpeg(p, work, packet);
-	p->last_width = scaled.order.width = frame_shown_width(view);
-	p->last_height = scaled.order.height = frame_shown_height(view);
+	scaled.order.width = frame_shown_width(frame);
+	scaled.order.height = frame_shown_height(frame);
 	variant_fit(variant, &scaled.order.width, &scaled.order.height);
 	slicer_set_quality(
 		p->slicers[i], variant->quality ? variant->quality : p->settings->jpeg.quality);
 	return (piecemeal ? slicer_encode_piecemeal : slicer_encode)(
 		p->slicers[i], &scaled, packet);
+}
+
+/* Encode what is shown of a frame as outlet i has it: the packet's variant. */
+ON_ENCODE static int make_jpeg(struct pipeline *p, unsigned i, const struct work *work,
+	struct packet *packet, bool piecemeal)
+{
+	const struct frame *view = &work->view;
+
+	if (is_compressed(view))
+		return copy_jpeg(p, work, packet);
+	p->last_width = frame_shown_width(view);
+	p->last_height = frame_shown_height(view);
+	return encode_frame(p, i, view, packet, piecemeal);
 }
 
 void publish_packet(struct pipeline *p, unsigned i, struct packet *packet)
@@ -106,8 +115,10 @@ ON_ENCODE static int encode_and_publish(struct pipeline *p, unsigned i, struct w
 	packet->encode_end_ns = work->begin_ns = clock_now_ns();
 	TRACE(encode_end, view->captured_ns);
 	packet_end(packet, !err);
-	if (!err && !work->n_made++)
+	if (!err && !work->n_made++) {
 		count_encoded(p, packet);
+		outage_remember(p, packet);
+	}
 	if (!err && !piecemeal)
 		publish_packet(p, i, packet);
 	packet_unref(packet);
@@ -257,6 +268,17 @@ ON_ENCODE static void serve_frame(struct pipeline *p, const struct frame *frame)
 			frame->sequence, reason_of(err), suppressed);
 }
 
+/* Filter as the newest settings say; pictures of those before are forgotten. */
+ON_ENCODE static void take_chain(struct pipeline *p)
+{
+	void *slot;
+
+	if (!exchange_take(&p->chains, &slot))
+		return;
+	p->chain = *(struct chain **)slot;
+	outage_forget(p);
+}
+
 void *encode_loop(void *context)
 {
 	struct pipeline *p = context;
@@ -264,17 +286,19 @@ void *encode_loop(void *context)
 	role_take(&role_encode, p->config->name);
 	for (;;) {
 		const int fds[] = {p->encode_stop_fd, p->frames.fresh_fd, p->demand.event_fd,
-			p->troubles.fresh_fd};
-		int event = fd_wait_any(fds, 4, outage_due_ns(p));
-		void *slot, *chain;
+			p->troubles.fresh_fd, p->chains.fresh_fd};
+		int event = fd_wait_any(fds, 5, outage_due_ns(p));
+		void *slot;
 
 		if (event == 0)
 			return NULL;
 		pulse_beat(&p->encode_pulse);
 		if (event > 0)
 			fd_drain(fds[event]);
-		if (event != 1)
+		if (event != 1) {
+			take_chain(p);
 			outage_show(p);
+		}
 
 		/*
 		 * While nobody wants pictures the newest frame stays in the exchange, untaken, and
@@ -286,8 +310,7 @@ void *encode_loop(void *context)
 		if (!exchange_take(&p->frames, &slot))
 			continue;
 		/* After the frame: what was captured after a change is filtered as that says. */
-		if (exchange_take(&p->chains, &chain))
-			p->chain = *(struct chain **)chain;
+		take_chain(p);
 		if (((struct frame *)slot)->fourcc && demand_exists(&p->demand))
 			serve_frame(p, slot);
 	}

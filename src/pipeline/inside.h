@@ -128,9 +128,10 @@ struct pipeline {
 	struct log_limit bad_frames;
 	uint32_t last_width, last_height;    /* of the last picture as it is, 0 before the first */
 	const struct camera_status *trouble; /* the newest of troubles; NULL before the first */
-	struct placeholder *placeholder;
-	uint64_t placeholder_due_ns; /* the next one, while there is an outage */
-	bool font_failed;            /* and that was said */
+	struct packet *last;             /* the newest picture, for placeholders; NULL for none */
+	struct placeholder *placeholder; /* of this outage; NULL until one is to be shown */
+	uint64_t placeholder_due_ns;     /* the next one, while there is an outage */
+	bool font_failed;                /* and that was said */
 
 	/* main */
 	pthread_t capture_thread, control_thread, encode_thread, preview_thread;
@@ -144,6 +145,13 @@ void *control_loop(void *context);
 void *encode_loop(void *context);
 void *preview_loop(void *context);
 
+/*
+ * Encode what is shown of a frame, scaled down as the packet's variant asks, by outlet i's slicer.
+ * Returns 0 or a negative errno.
+ */
+ON_ENCODE int encode_frame(struct pipeline *p, unsigned i, const struct frame *frame,
+	struct packet *packet, bool piecemeal);
+
 /* Publish a packet in outlet i. */
 ON_ENCODE void publish_packet(struct pipeline *p, unsigned i, struct packet *packet);
 
@@ -154,5 +162,11 @@ ON_ENCODE uint64_t outage_due_ns(const struct pipeline *p);
 
 /* Hear how the camera is; if pictures are missed, publish a placeholder that says why. */
 ON_ENCODE void outage_show(struct pipeline *p);
+
+/* A picture has come: placeholders will be drawn upon it, until the next. */
+ON_ENCODE void outage_remember(struct pipeline *p, struct packet *picture);
+
+/* The last picture is not to be seen any more, as filters have changed; nor is what shows it. */
+ON_ENCODE void outage_forget(struct pipeline *p);
 
 #endif

@@ -101,8 +101,6 @@ int pipeline_create(const struct camera_settings *settings, struct workers *work
 	err = make_outlets(p, workers);
 	if (!err)
 		err = jpeg_decoder_create(&p->decoder);
-	if (!err)
-		err = placeholder_create(settings->font, &p->placeholder);
 	for (size_t i = 0; !err && i < EXCHANGES; i++)
 		err = exchange_init(
 			exchanges[i].exchange, exchanges[i].slots, exchanges[i].slot_bytes);
@@ -268,6 +266,7 @@ void pipeline_destroy(struct pipeline *p)
 	}
 	jpeg_decoder_destroy(p->decoder);
 	placeholder_destroy(p->placeholder);
+	packet_unref(p->last);
 	list_exchanges(p, exchanges);
 	for (size_t i = 0; i < EXCHANGES; i++)
 		exchange_finish(exchanges[i].exchange);

@@ -6,10 +6,14 @@
 
 #include <linux/videodev2.h>
 
+#include "process/canvas.h"
 #include "process/text.h"
 
 #define GROUND 48
 #define INK    224
+
+/* Of a picture's light only this part is left, so that words stand out from white, too. */
+#define DIMMED 3
 
 /* Of chroma. */
 #define NO_COLOUR 128
@@ -20,17 +24,80 @@
 
 struct placeholder {
 	const char *font_path;
-	uint8_t *pixels;
-	size_t size_bytes;
+	struct frame frame; /* that is drawn */
+	size_t size_bytes;  /* of its pixels */
+	uint8_t *ground;    /* they without words, and behind them they themselves */
 };
 
-int placeholder_create(const char *font_path, struct placeholder **ret_placeholder)
+ANY_THREAD static struct frame lay_out(
+	uint8_t *pixels, size_t size_bytes, uint32_t width, uint32_t height)
 {
-	struct placeholder *placeholder = calloc(1, sizeof *placeholder);
+	uint32_t luma_bytes = width * height, chroma_bytes = (uint32_t)size_bytes - luma_bytes;
 
-	if (!placeholder)
+	return (struct frame){
+		.fourcc = V4L2_PIX_FMT_NV12,
+		.width = width,
+		.height = height,
+		.n_planes = 2,
+		.planes = {{pixels, width, luma_bytes, 0, -1},
+			{pixels + luma_bytes, (width + 1) / 2 * 2, chroma_bytes, 0, -1}},
+		.range = FRAME_FULL_RANGE,
+	};
+}
+
+/* Each sample becomes what the picture has at its place, nearer to what is dark. */
+ANY_THREAD static void dim(const struct canvas *picture, const struct canvas *ground, unsigned i)
+{
+	const struct canvas_component *from = &picture->components[i];
+	const struct canvas_component *to = &ground->components[i];
+	int dark = i ? NO_COLOUR : 0;
+
+	for (uint32_t y = 0; y < to->height; y++)
+		for (uint32_t x = 0; x < to->width; x++) {
+			int value = canvas_get(picture, from, x * from->width / to->width,
+				y * from->height / to->height);
+
+			to->first[y * to->stride_bytes + x * to->step_bytes] =
+				(uint8_t)(dark + (value - dark) / DIMMED);
+		}
+}
+
+ANY_THREAD static void make_ground(const struct frame *picture, const struct frame *ground)
+{
+	struct canvas from, to;
+
+	canvas_init(&to, pixel_format_find(ground->fourcc), ground);
+	memset(to.components[0].first, GROUND, ground->planes[0].size_bytes);
+	memset(to.components[1].first, NO_COLOUR, ground->planes[1].size_bytes);
+	if (!picture)
+		return;
+	canvas_init(&from, pixel_format_find(picture->fourcc), picture);
+	for (unsigned i = 0; i < from.n_components; i++)
+		dim(&from, &to, i);
+}
+
+int placeholder_create(const char *font_path, uint32_t width, uint32_t height,
+	const struct frame *picture, struct placeholder **ret_placeholder)
+{
+	size_t pairs = (size_t)((width + 1) / 2) * ((height + 1) / 2);
+	size_t size_bytes = (size_t)width * height + 2 * pairs;
+	struct placeholder *placeholder = calloc(1, sizeof *placeholder);
+	uint8_t *pixels = malloc(2 * size_bytes);
+	struct frame ground;
+
+	if (!placeholder || !pixels) {
+		free(placeholder);
+		free(pixels);
 		return -ENOMEM;
-	placeholder->font_path = font_path;
+	}
+	ground = lay_out(pixels, size_bytes, width, height);
+	make_ground(picture, &ground);
+	*placeholder = (struct placeholder){
+		.font_path = font_path,
+		.frame = lay_out(pixels + size_bytes, size_bytes, width, height),
+		.size_bytes = size_bytes,
+		.ground = pixels,
+	};
 	*ret_placeholder = placeholder;
 	return 0;
 }
@@ -39,24 +106,8 @@ void placeholder_destroy(struct placeholder *placeholder)
 {
 	if (!placeholder)
 		return;
-	free(placeholder->pixels);
+	free(placeholder->ground);
 	free(placeholder);
-}
-
-/* Room for so many bytes; their values are lost. */
-ON_ENCODE static int reserve(struct placeholder *placeholder, size_t size_bytes)
-{
-	uint8_t *pixels;
-
-	if (size_bytes == placeholder->size_bytes)
-		return 0;
-	pixels = malloc(size_bytes);
-	if (!pixels)
-		return -ENOMEM;
-	free(placeholder->pixels);
-	placeholder->pixels = pixels;
-	placeholder->size_bytes = size_bytes;
-	return 0;
 }
 
 /* Words in the middle of the height, and a margin at either side. */
@@ -80,34 +131,21 @@ ON_ENCODE static void draw_lines(struct text *text, const struct text_plane *pla
 	}
 }
 
-int placeholder_draw(struct placeholder *placeholder, uint32_t width, uint32_t height,
-	const char *const lines[], size_t n, struct frame *ret_frame)
+int placeholder_draw(struct placeholder *placeholder, const char *const lines[], size_t n,
+	struct frame *ret_frame)
 {
+	uint32_t width = placeholder->frame.width, height = placeholder->frame.height;
 	uint32_t line_px = height / LINES_HIGH > LINE_LEAST ? height / LINES_HIGH : LINE_LEAST;
-	uint32_t chroma_stride = (width + 1) / 2 * 2;
-	uint32_t luma_bytes = width * height, chroma_bytes = chroma_stride * ((height + 1) / 2);
-	struct text_plane plane = {NULL, width, height, width};
+	uint8_t *pixels = placeholder->ground + placeholder->size_bytes;
 	struct text *text;
-	int err = reserve(placeholder, (size_t)luma_bytes + chroma_bytes);
+	int err;
 
-	if (err < 0)
-		return err;
-	plane.pixels = placeholder->pixels;
-	memset(plane.pixels, GROUND, luma_bytes);
-	memset(plane.pixels + luma_bytes, NO_COLOUR, chroma_bytes);
-	*ret_frame = (struct frame){
-		.fourcc = V4L2_PIX_FMT_NV12,
-		.width = width,
-		.height = height,
-		.n_planes = 2,
-		.planes = {{plane.pixels, width, luma_bytes, 0, -1},
-			{plane.pixels + luma_bytes, chroma_stride, chroma_bytes, 0, -1}},
-		.range = FRAME_FULL_RANGE,
-	};
+	memcpy(pixels, placeholder->ground, placeholder->size_bytes);
+	*ret_frame = placeholder->frame;
 	err = text_create(placeholder->font_path, line_px, &text);
 	if (err < 0)
 		return err;
-	draw_lines(text, &plane, line_px, lines, n);
+	draw_lines(text, &(struct text_plane){pixels, width, height, width}, line_px, lines, n);
 	text_destroy(text);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /*
- * A placeholder: words on plain ground, as large as the pictures that it stands for.
+ * A placeholder: words on the last picture, dimmed, or on plain ground.
  *
- * It is a frame like any other, grey in 4:2:0 as most pictures are, for whatever encodes frames.
- * Without a font it is the ground alone.
+ * It is a frame like any other, in 4:2:0 as most pictures are, for whatever encodes frames. Without
+ * a font it is the ground alone.
  */
 #ifndef FANLIGHT_PROCESS_PLACEHOLDER_H
 #define FANLIGHT_PROCESS_PLACEHOLDER_H
@@ -15,8 +15,13 @@
 
 struct placeholder;
 
-/* font_path is kept, and read when something is drawn. Returns 0 or -ENOMEM. */
-ANY_THREAD int placeholder_create(const char *font_path, struct placeholder **ret_placeholder);
+/*
+ * Make the ground, of the size given: of a picture of any size, which is grey or YUV of full range
+ * and fits, or plain without one (NULL). font_path is kept, and read when something is drawn.
+ * Returns 0 or -ENOMEM.
+ */
+ANY_THREAD int placeholder_create(const char *font_path, uint32_t width, uint32_t height,
+	const struct frame *picture, struct placeholder **ret_placeholder);
 
 /* Free it and the frame it has drawn. NULL is ignored. */
 ANY_THREAD void placeholder_destroy(struct placeholder *placeholder);
@@ -24,10 +29,9 @@ ANY_THREAD void placeholder_destroy(struct placeholder *placeholder);
 /*
  * Draw n lines of UTF-8, one below the other and broken where they are too long; what does not fit
  * is left out. The frame is valid until the next call; sequence and times are zero.
- * Returns 0, -ENOMEM, or -ENOENT or -EINVAL as text_create() does: then the frame is there, but
- * empty of words.
+ * Returns 0, or a negative errno of text_create(): then the frame is empty of words.
  */
-ON_ENCODE int placeholder_draw(struct placeholder *placeholder, uint32_t width, uint32_t height,
-	const char *const lines[], size_t n, struct frame *ret_frame);
+ON_ENCODE int placeholder_draw(struct placeholder *placeholder, const char *const lines[], size_t n,
+	struct frame *ret_frame);
 
 #endif

@@ -1,14 +1,17 @@
 """What clients are given while a camera is away: placeholders, or nothing, and always the reason."""
 import io
 import itertools
+import json
 import pathlib
+import subprocess
 import tempfile
+import unittest
 
 from PIL import Image
 
 import server
 import tap
-from server import Record, classic_parts, early_parts, eventually, records
+from server import JSON, Record, classic_parts, early_parts, eventually, records
 
 IMAGE = "Accept: image/avif,image/webp,*/*"
 MARK = "x-fanlight-placeholder"
@@ -125,6 +128,123 @@ class Coming(server.Case):
         self.assertEqual(next(record.payload for record in pictures if not record.flags), jpeg)
         eventually(lambda: self.fanlight.get("/snapshot")[::2] == (200, jpeg))
         self.assertFalse(self.fanlight.camera()["placeholder"])
+
+
+class Gone(unittest.TestCase):
+    """Cameras that were watched: files that are no picture any more when they are opened again."""
+    RIGHT = {"process": "mask", "mask": "50,0 100,0 100,100 50,100"}
+
+    @classmethod
+    def setUpClass(cls):
+        """All at once, for cameras do not come to rest soon."""
+        cls.folder = pathlib.Path(cls.enterClassContext(
+            tempfile.TemporaryDirectory(prefix="fanlight-gone-")))
+        picture = Image.new("RGB", (320, 180), (220, 40, 40))
+        picture.paste((255, 255, 255), (160, 0, 320, 180))
+        picture.save(cls.folder / "picture.ppm")
+        cls.seen, cls.masked, cls.masked_at_rest, cls.odd = cls.cameras = [
+            cls.show(name, sampling) for name, sampling in (
+                ("seen", "2x2"), ("masked", "2x1"), ("masked_at_rest", "1x1"), ("odd", "4x1"))]
+        cls.change(cls.masked, cls.RIGHT)
+        # It is a picture behind the mask that is the last.
+        eventually(lambda: cls.brightness(
+            cls.masked.get("/snapshot?max_age_ms=0")[2], "right")[1] < 30)
+        for camera in cls.cameras:
+            eventually(lambda: camera.camera()["state"] == "idle")
+        cls.change(cls.masked_at_rest, cls.RIGHT)
+        for file in cls.folder.glob("*.jpg"):
+            file.write_text("no picture any more")
+
+    @classmethod
+    def show(cls, name, sampling):
+        """A camera, once its picture was seen."""
+        source = cls.folder / (name + ".jpg")
+        with source.open("wb") as file:
+            subprocess.run(["cjpeg", "-quality", "95", "-sample", sampling,
+                            cls.folder / "picture.ppm"], stdout=file, check=True)
+        camera = server.Fanlight("--fps", "30", "--idle", "stop", source=source)
+        cls.addClassCleanup(cls.end, camera)
+        eventually(lambda: camera.get("/snapshot")[0] == 200)
+        return camera
+
+    @staticmethod
+    def end(camera):
+        code = camera.close()
+        assert code == 0, f"exit code {code}: {''.join(camera.log)}"
+
+    @staticmethod
+    def change(camera, change):
+        status, _, text = camera.get("/process", JSON, method="PATCH", body=json.dumps(change))
+        assert status == 200, text
+
+    @staticmethod
+    def part_of(jpeg, half):
+        """Above the words, well within a half of the picture."""
+        image = Image.open(io.BytesIO(jpeg)).convert("RGB")
+        left, right = (5, 45) if half == "left" else (55, 95)
+        width, height = image.size
+        return image.crop((width * left // 100, height * 5 // 100, width * right // 100,
+                           height * 28 // 100))
+
+    @classmethod
+    def brightness(cls, jpeg, half):
+        return cls.part_of(jpeg, half).convert("L").getextrema()
+
+    def placeholders(self, camera, path="/stream"):
+        answer = camera.request(path)
+        self.addCleanup(answer.raw.close)
+        for headers, jpeg in classic_parts(answer):
+            self.assertIn("X-Fanlight-Placeholder", headers)
+            yield jpeg
+
+    def assert_dimmed(self, jpeg):
+        dark, bright = self.brightness(jpeg, "right")
+        self.assertIn(dark, range(75, 95))
+        self.assertIn(bright, range(75, 95))
+        red, green, blue = (band.getextrema() for band in self.part_of(jpeg, "left").split())
+        self.assertIn(red[0], range(60, 90))
+        self.assertLess(max(green[1], blue[1]), 30)
+
+    @classmethod
+    def is_plain(cls, jpeg):
+        return all(40 < dark <= bright < 56 for dark, bright in
+                   (cls.brightness(jpeg, half) for half in ("left", "right")))
+
+    def test_last_picture_is_shown_dimmed_until_a_mask_comes(self):
+        paths = "/stream", "/stream?size=1/2", "/stream?size=1/4&quality=90"
+        for path, size in zip(paths, ((320, 180), (160, 90), (80, 45))):
+            for jpeg in itertools.islice(self.placeholders(self.seen, path), 2):
+                self.assertEqual(Image.open(io.BytesIO(jpeg)).size, size)
+                self.assert_dimmed(jpeg)
+        image = Image.open(io.BytesIO(next(self.placeholders(self.seen)))).convert("L")
+        self.assertGreater(image.getextrema()[1], 180)  # words
+        self.assert_dimmed(self.seen.get("/snapshot", IMAGE)[2])
+
+        watched = self.placeholders(self.seen)
+        self.assert_dimmed(next(watched))
+        self.change(self.seen, self.RIGHT)
+        next(jpeg for jpeg in watched if self.is_plain(jpeg))
+        for jpeg in itertools.islice(watched, 2):
+            self.assertTrue(self.is_plain(jpeg))
+        # Nobody watches these; what was kept of them is not shown to whoever does next.
+        for query in "?size=1/2", "?size=1/4&quality=90":
+            eventually(lambda: self.is_plain(self.seen.get("/snapshot" + query, IMAGE)[2]))
+            for jpeg in itertools.islice(self.placeholders(self.seen, "/stream" + query), 2):
+                self.assertTrue(self.is_plain(jpeg))
+
+    def test_what_a_mask_has_hidden_stays_hidden(self):
+        for path in "/stream", "/stream?size=1/2":
+            for jpeg in itertools.islice(self.placeholders(self.masked, path), 2):
+                self.assertLess(self.brightness(jpeg, "right")[1], 16)
+                self.assertGreater(self.part_of(jpeg, "left").getextrema()[0][0], 60)
+
+    def test_what_was_seen_before_a_mask_came_is_not_shown(self):
+        for jpeg in itertools.islice(self.placeholders(self.masked_at_rest), 2):
+            self.assertTrue(self.is_plain(jpeg))
+
+    def test_what_cannot_be_decoded_is_no_ground(self):
+        for jpeg in itertools.islice(self.placeholders(self.odd), 2):
+            self.assertTrue(self.is_plain(jpeg))
 
 
 class Refused(server.Case):
