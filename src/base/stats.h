@@ -73,6 +73,7 @@ struct camera_stats {
 	stat_counter last_captured_ns; /* CLOCK_MONOTONIC of the newest of them, 0 for none yet */
 	stat_counter dropped_stale;    /* whole, but a newer one was ready: requeued unseen */
 	stat_counter dropped_lost;     /* gaps in the camera's own sequence */
+	stat_counter dropped_starved;  /* those that came when we had left the driver no buffer */
 	stat_counter dropped_error;    /* flagged as bad by the driver, or of an impossible size */
 	stat_counter on_loan;          /* buffers now with the encoder or in between */
 	stat_counter dropped_encoder_busy;  /* wanted, but a newer one came before it was encoded */

@@ -53,7 +53,10 @@ struct v4l2_camera {
 	bool lent[VIDEO_MAX_FRAME];
 	uint32_t loans; /* that can be out at once */
 	bool streaming;
-	int signal_fd; /* readable when a missing signal may be back; -1 when none is missing */
+	uint32_t queued; /* buffers that are with the driver */
+	uint32_t unseen; /* of those it had when we last looked, not found filled yet */
+	bool starved;    /* it had filled them all by the last frame */
+	int signal_fd;   /* readable when a missing signal may be back; -1 when none is missing */
 
 	bool counting;          /* a frame came since start */
 	uint32_t last_sequence; /* of the driver's, and our number of that frame */
@@ -72,6 +75,14 @@ ON_CAPTURE static struct v4l2_camera *v4l2_of(const struct camera *camera)
 }
 
 /* ---- buffers ---- */
+
+ON_CAPTURE static int queue_buffer(struct v4l2_camera *cam, uint32_t index)
+{
+	int err = buffers_queue(&cam->buffers, index);
+
+	cam->queued += !err;
+	return err;
+}
 
 /* The fewest buffers that this driver needs to go on filling. */
 ON_CAPTURE static uint32_t driver_minimum(const struct v4l2_camera *cam)
@@ -162,6 +173,14 @@ ON_CAPTURE static uint64_t capture_time_ns(
 	return ns < now_ns ? ns : now_ns;
 }
 
+/* A buffer has come, after which the driver may have had another to fill, or none. */
+ON_CAPTURE static void look_for_starvation(struct v4l2_camera *cam)
+{
+	cam->queued -= cam->queued > 0;
+	cam->unseen -= cam->unseen > 0;
+	cam->starved = !cam->unseen;
+}
+
 /* A frame's number, rising by one at least whatever the driver counts; gaps are lost frames. */
 ON_CAPTURE static uint32_t number_frame(struct v4l2_camera *cam, uint32_t sequence)
 {
@@ -170,7 +189,9 @@ ON_CAPTURE static uint32_t number_frame(struct v4l2_camera *cam, uint32_t sequen
 	if (!cam->counting) {
 		cam->last_number = sequence;
 	} else if (step && step < INT32_MAX) {
-		stat_add(&cam->base.stats->dropped_lost, step - 1);
+		stat_add(cam->starved ? &cam->base.stats->dropped_starved
+				      : &cam->base.stats->dropped_lost,
+			step - 1);
 		cam->last_number += step;
 	} else {
 		/* A driver that does not count, or that started over. */
@@ -251,12 +272,13 @@ ON_CAPTURE static int dequeue_frame(struct v4l2_camera *cam, struct frame *frame
 		if (buffer.index >= cam->buffers.n || cam->lent[buffer.index])
 			return -EIO;
 		(void)number_frame(cam, buffer.sequence);
+		look_for_starvation(cam);
 		if (!read_buffer(cam, &buffer, planes, frame))
 			return 0;
 		stat_add(&cam->base.stats->dropped_error, 1);
 		if (!setup_is_current(&cam->device, &cam->picture))
 			return -ESTALE;
-		err = buffers_queue(&cam->buffers, buffer.index);
+		err = queue_buffer(cam, buffer.index);
 		if (err < 0)
 			return err;
 	}
@@ -347,7 +369,7 @@ ON_CAPTURE static int lend_copy(struct v4l2_camera *cam, struct frame *frame)
 	assert(free_copy < cam->loans); /* more loans than camera.h allows */
 
 	err = fill_copy(cam, frame, cam->copies[free_copy].data);
-	queued = buffers_queue(&cam->buffers, buffer);
+	queued = queue_buffer(cam, buffer);
 	if (queued < 0)
 		return queued;
 	if (err < 0) {
@@ -363,8 +385,10 @@ ON_CAPTURE static int v4l2_borrow(struct camera *camera, struct frame *ret_frame
 {
 	struct v4l2_camera *cam = v4l2_of(camera);
 	struct frame newest, next;
-	int err = dequeue_frame(cam, &newest);
+	int err;
 
+	cam->unseen = cam->queued;
+	err = dequeue_frame(cam, &newest);
 	if (err == -EAGAIN)
 		return nothing_ready(cam);
 	/* No more rounds than there are buffers, or a fast camera could keep us here. */
@@ -373,7 +397,7 @@ ON_CAPTURE static int v4l2_borrow(struct camera *camera, struct frame *ret_frame
 		if (err < 0)
 			break;
 		stat_add(&camera->stats->dropped_stale, 1);
-		err = buffers_queue(&cam->buffers, newest.loan);
+		err = queue_buffer(cam, newest.loan);
 		newest = next;
 	}
 	if (err < 0 && err != -EAGAIN) {
@@ -404,7 +428,7 @@ ON_CAPTURE static int v4l2_give_back(struct camera *camera, const struct frame *
 	}
 	assert(frame->loan < cam->buffers.n && cam->lent[frame->loan]);
 	cam->lent[frame->loan] = false;
-	return cam->streaming ? buffers_queue(&cam->buffers, frame->loan) : 0;
+	return cam->streaming ? queue_buffer(cam, frame->loan) : 0;
 }
 
 /* ---- life ---- */
@@ -414,6 +438,7 @@ ON_CAPTURE static void v4l2_stop(struct camera *camera)
 	struct v4l2_camera *cam = v4l2_of(camera);
 
 	cam->streaming = false;
+	cam->queued = 0;
 	/* A device that is gone has stopped by itself. */
 	(void)device_ioctl(cam->device.fd, VIDIOC_STREAMOFF, &cam->device.type);
 }
@@ -427,7 +452,7 @@ ON_CAPTURE static int v4l2_start(struct camera *camera)
 	cam->last_stamp_ns = 0;
 	for (uint32_t i = 0; !err && i < cam->buffers.n; i++)
 		if (!cam->lent[i])
-			err = buffers_queue(&cam->buffers, i);
+			err = queue_buffer(cam, i);
 	if (!err)
 		err = device_ioctl(cam->device.fd, VIDIOC_STREAMON, &cam->device.type);
 	if (err < 0)

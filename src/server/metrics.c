@@ -125,6 +125,7 @@ ON_SERVER static void frames_dropped(struct exposition *e, struct feed *feed)
 		const stat_counter *counter;
 	} drops[] = {
 		{"lost", &stats->dropped_lost},
+		{"starved", &stats->dropped_starved},
 		{"error", &stats->dropped_error},
 		{"stale", &stats->dropped_stale},
 		{"encoder_busy", &stats->dropped_encoder_busy},

@@ -72,9 +72,10 @@ static const char *state_name(enum camera_state state)
 
 static json_t *json_drops(const struct camera_stats *stats)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "stale",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "stale",
 		json_counter(&stats->dropped_stale), "lost", json_counter(&stats->dropped_lost),
-		"error", json_counter(&stats->dropped_error), "encoder_busy",
+		"starved", json_counter(&stats->dropped_starved), "error",
+		json_counter(&stats->dropped_error), "encoder_busy",
 		json_counter(&stats->dropped_encoder_busy), "corrupt",
 		json_counter(&stats->dropped_corrupt), "encode",
 		json_counter(&stats->dropped_encode), "server_busy",

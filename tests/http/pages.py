@@ -101,8 +101,8 @@ class Pages(server.Case):
         self.assertEqual(camera["source"], "pattern")
         self.assertEqual((camera["online"], camera["reason"]), (True, ""))
         self.assertEqual(camera["fps"], 30)
-        self.assertEqual(set(camera["drops"]), {"stale", "lost", "error", "encoder_busy",
-                                                "corrupt", "encode", "server_busy"})
+        self.assertEqual(set(camera["drops"]), {"stale", "lost", "starved", "error",
+                                                "encoder_busy", "corrupt", "encode", "server_busy"})
         self.assertLessEqual({"capture_to_dequeue", "wait", "encode", "total"},
                              set(camera["stages_ms"]))
         self.assertGreater(camera["stages_ms"]["encode"]["last"], 0)

@@ -28,8 +28,8 @@ static struct fake {
 	size_t memory_bytes;    /* for buffers */
 	uint32_t width, height; /* as set */
 	bool queued[BUFFERS];
-	bool filled;
-	struct v4l2_buffer next; /* what DQBUF gives when filled */
+	unsigned filled;         /* buffers */
+	struct v4l2_buffer next; /* the first of them; those after it have higher numbers */
 	int mapped;              /* buffers of ours that are mapped */
 	unsigned calls;          /* since it was opened */
 	uint32_t grown_bytes;    /* by which buffers but the first are longer */
@@ -115,8 +115,10 @@ static int fake_dequeue(struct v4l2_buffer *buffer)
 		return fake.fails ? fake.fails : -EAGAIN;
 	while (!fake.queued[index])
 		assert_true(++index < BUFFERS);
-	fake.filled = fake.queued[index] = false;
+	fake.filled--;
+	fake.queued[index] = false;
 	*buffer = fake.next;
+	fake.next.sequence++;
 	buffer->index = index;
 	return 0;
 }
@@ -255,7 +257,7 @@ ON_CAPTURE static struct camera *start(void)
 /* Fill a buffer as a good driver does; what follows may spoil fake.next. */
 static void fill(uint32_t sequence, uint64_t stamp_ns)
 {
-	fake.filled = true;
+	fake.filled = 1;
 	fake.next = (struct v4l2_buffer){
 		.flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC,
 		.bytesused = picture_bytes(),
@@ -302,6 +304,30 @@ ON_CAPTURE static void numbers_rise_whatever_the_driver_counts(void **state)
 	}
 	assert_int_equal(stat_read(&stats.dropped_lost), 5);
 	assert_int_equal(stat_read(&stats.odd_sequence), 3);
+	camera_close(camera);
+}
+
+ON_CAPTURE static void gaps_are_told_apart_by_whose_fault_they_are(void **state)
+{
+	struct camera *camera = start();
+
+	(void)state;
+	fill(0, clock_now_ns());
+	(void)see(camera);
+	fill(2, clock_now_ns()); /* it had five others to fill */
+	(void)see(camera);
+	assert_int_equal(stat_read(&stats.dropped_lost), 1);
+	fill(3, clock_now_ns());
+	fake.filled = 6; /* all */
+	assert_int_equal(see(camera).sequence, 8);
+	assert_int_equal(stat_read(&stats.dropped_stale), 5);
+	fill(20, clock_now_ns());
+	(void)see(camera);
+	assert_int_equal(stat_read(&stats.dropped_starved), 11);
+	fill(25, clock_now_ns());
+	(void)see(camera);
+	assert_int_equal(stat_read(&stats.dropped_lost), 1 + 4);
+	assert_int_equal(stat_read(&stats.dropped_starved), 11);
 	camera_close(camera);
 }
 
@@ -536,6 +562,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_rise_whatever_the_driver_counts),
+		cmocka_unit_test(gaps_are_told_apart_by_whose_fault_they_are),
 		cmocka_unit_test(stamps_that_cannot_be_are_replaced_and_counted),
 		cmocka_unit_test(frames_of_an_impossible_size_go_back_and_are_counted),
 		cmocka_unit_test(format_that_changes_in_silence_is_noticed),
