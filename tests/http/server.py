@@ -7,13 +7,14 @@ import shutil
 import signal
 import socket
 import ssl
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
+
+from records import Record, records  # for those who import this
 
 FANLIGHT = sys.argv[1]
 BOUNDARY = b"--boundarydonotcross"
@@ -100,37 +101,6 @@ def early_parts(answer):
     while True:
         part = answer.read_until(b"\r\n" + block)
         yield part[:-len(b"\r\n" + block)]
-
-
-class Record:
-    """A record of a live stream, which read(n) gives the next n bytes of."""
-    HELLO, PICTURE, STATUS = 1, 2, 3
-    PLACEHOLDER, MORE, GIVEN_UP = 1, 2, 4
-    FIELDS = struct.Struct(">4sBBHIIIIQQQ")
-
-    def __init__(self, read):
-        (magic, version, self.type, header_bytes, payload_bytes, self.flags, self.sequence,
-         self.serial, self.captured_us, self.encoded_us, self.sent_us) = \
-            self.FIELDS.unpack(read(self.FIELDS.size))
-        assert (magic, version) == (b"FANL", 1) and header_bytes >= self.FIELDS.size, magic
-        read(header_bytes - self.FIELDS.size)
-        self.payload = read(payload_bytes)
-
-    def json(self):
-        return json.loads(self.payload)
-
-
-def records(read):
-    """Every record of a live stream; a picture that comes in several is given as the last."""
-    payload = b""
-    while True:
-        record = Record(read)
-        record.payload = payload = payload + record.payload
-        if record.flags & Record.MORE:
-            continue
-        payload = b""
-        if not record.flags & Record.GIVEN_UP:
-            yield record
 
 
 class Fanlight:

@@ -1,8 +1,8 @@
 /*
- * A USB camera in user space: fakecam WIDTHxHEIGHT FILE.jpg...
+ * A USB camera in user space: fakecam WIDTHxHEIGHT@FPS FILE.jpg...
  *
  * It speaks USB/IP to the kernel's own vhci_hcd, so that a real uvcvideo node appears, which
- * delivers the files in turn as MJPEG at 15 frames per second. Run it as root after
+ * delivers the files in turn as MJPEG, FPS of them per second. Run it as root after
  * `modprobe -a vhci-hcd uvcvideo`. Standard input takes orders, a line each:
  *
  *   truncate N   cut the next N pictures in half
@@ -38,8 +38,6 @@
 #define PICTURES_MAX  32
 #define REQUESTS_MAX  32
 #define STREAM_NUMBER 1 /* of the interface, and of its endpoint */
-#define FRAMES_PER_S  15
-#define INTERVAL_NS   (1000000000ull / FRAMES_PER_S)
 /* uvcvideo cuts its requests to 32 packets; a payload that fills one needs no continuation. */
 #define PACKET_BYTES  512
 #define PAYLOAD_BYTES (32 * PACKET_BYTES)
@@ -93,6 +91,7 @@ struct camera {
 	int link; /* the socket whose other end vhci_hcd holds */
 	struct configuration configuration;
 	struct uvc_streaming_control stream;
+	uint64_t interval_ns; /* between pictures */
 
 	struct picture pictures[PICTURES_MAX];
 	size_t n_pictures, next_picture;
@@ -150,10 +149,10 @@ static void describe_control(struct configuration *all)
 		.bSourceID = 1};
 }
 
-static void describe_stream(
-	struct configuration *all, uint16_t width, uint16_t height, uint32_t largest)
+static void describe_stream(struct configuration *all, uint16_t width, uint16_t height,
+	uint16_t frames_per_s, uint32_t largest)
 {
-	const uint32_t interval = INTERVAL_NS / 100;
+	const uint32_t interval = 10000000u / frames_per_s;
 	const uint8_t endpoint[] = {USB_DT_ENDPOINT_SIZE, USB_DT_ENDPOINT,
 		USB_DIR_IN | STREAM_NUMBER, USB_ENDPOINT_XFER_BULK, PACKET_BYTES & 0xff,
 		PACKET_BYTES >> 8, 0};
@@ -177,7 +176,7 @@ static void describe_stream(
 	all->format = (struct uvc_format_mjpeg){UVC_DT_FORMAT_MJPEG_SIZE, USB_DT_CS_INTERFACE,
 		UVC_VS_FORMAT_MJPEG, 1, 1, 0, 1, 0, 0, 0, 0};
 	all->frame = (struct UVC_FRAME_MJPEG(1)){UVC_DT_FRAME_MJPEG_SIZE(1), USB_DT_CS_INTERFACE,
-		UVC_VS_FRAME_MJPEG, 1, 0, width, height, largest * 8, largest * 8 * FRAMES_PER_S,
+		UVC_VS_FRAME_MJPEG, 1, 0, width, height, largest * 8, largest * 8 * frames_per_s,
 		largest, interval, 1, {interval}};
 	all->colour = (struct uvc_color_matching_descriptor){UVC_DT_COLOR_MATCHING_SIZE,
 		USB_DT_CS_INTERFACE, UVC_VS_COLORFORMAT, UVC_COLOR_PRIMARIES_BT_709_SRGB,
@@ -202,11 +201,11 @@ static void load_picture(struct camera *camera, const char *path)
 
 static void load(struct camera *camera, const char *size, char **paths, int n)
 {
-	unsigned width, height;
+	unsigned width, height, frames_per_s;
 	size_t largest = 0;
 
-	if (sscanf(size, "%ux%u", &width, &height) != 2 || n > PICTURES_MAX) {
-		fprintf(stderr, "usage: fakecam WIDTHxHEIGHT FILE.jpg...\n");
+	if (sscanf(size, "%ux%u@%u", &width, &height, &frames_per_s) != 3 || n > PICTURES_MAX) {
+		fprintf(stderr, "usage: fakecam WIDTHxHEIGHT@FPS FILE.jpg...\n");
 		exit(2);
 	}
 	for (int i = 0; i < n; i++) {
@@ -215,12 +214,13 @@ static void load(struct camera *camera, const char *size, char **paths, int n)
 			largest = camera->pictures[i].bytes;
 	}
 	describe_control(&camera->configuration);
-	describe_stream(
-		&camera->configuration, (uint16_t)width, (uint16_t)height, (uint32_t)largest);
+	camera->interval_ns = 1000000000ull / frames_per_s;
+	describe_stream(&camera->configuration, (uint16_t)width, (uint16_t)height,
+		(uint16_t)frames_per_s, (uint32_t)largest);
 	camera->stream = (struct uvc_streaming_control){.bmHint = 1,
 		.bFormatIndex = 1,
 		.bFrameIndex = 1,
-		.dwFrameInterval = INTERVAL_NS / 100,
+		.dwFrameInterval = (uint32_t)(camera->interval_ns / 100),
 		.dwMaxVideoFrameSize = (uint32_t)largest,
 		.dwMaxPayloadTransferSize = PAYLOAD_BYTES};
 }
@@ -415,7 +415,7 @@ static void handle_order(struct camera *camera)
 	else if (sscanf(line, "flag %u", &n) == 1)
 		camera->to_flag = n;
 	else if (sscanf(line, "stall %u", &n) == 1)
-		camera->due_ns = now_ns() + n * INTERVAL_NS;
+		camera->due_ns = now_ns() + n * camera->interval_ns;
 	else
 		fprintf(stderr, "fakecam: unknown order %s", line);
 }
@@ -436,7 +436,9 @@ static void begin_picture(struct camera *camera, uint64_t now)
 	camera->flagged = camera->to_flag;
 	camera->to_flag -= camera->flagged;
 	camera->odd = !camera->odd;
-	camera->due_ns = (camera->due_ns + INTERVAL_NS > now ? camera->due_ns : now) + INTERVAL_NS;
+	if (camera->due_ns + camera->interval_ns < now)
+		camera->due_ns = now;
+	camera->due_ns += camera->interval_ns;
 }
 
 /* Answer waiting requests with pieces of the picture that is due. */
@@ -492,7 +494,7 @@ int main(int argc, char **argv)
 	struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.events = POLLIN}};
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: fakecam WIDTHxHEIGHT FILE.jpg...\n");
+		fprintf(stderr, "usage: fakecam WIDTHxHEIGHT@FPS FILE.jpg...\n");
 		return 2;
 	}
 	setvbuf(stdin, NULL, _IONBF, 0); /* poll() must see every line */

@@ -255,44 +255,6 @@ class Viewer:
             assert self.sees_placeholder, 'no placeholder'
 
 
-class Pair:
-    """Two cameras in one Fanlight: the first is made to fail, the second must not notice.
-
-    Two viewers watch the first and one the second, all the time. Each fault prints a row of a
-    table, as TAP's diagnostics.
-    """
-
-    def __init__(self, bad, good):
-        self.fanlight = Fanlight('--camera', 'bad', *bad, '--camera', 'good', *good).__enter__()
-        self.viewers = [Viewer(self.fanlight, '/bad') for _ in range(2)]
-        self.other = Viewer(self.fanlight, '/good')
-        for viewer in (*self.viewers, self.other):
-            viewer.wait_for_more()
-        print('# fault | injected | recovered | median s | worst s | lost by the other camera',
-              flush=True)
-
-    def state(self, camera=0):
-        return self.fanlight.state()['cameras'][camera]
-
-    def endure(self, fault, inject, happened, times, both=False):
-        """Make a fault happen so often; each time every viewer is served again."""
-        before, seconds = self.state(1), []
-        for _ in range(times):
-            seconds.append(recover(self.fanlight, self.viewers, inject, happened))
-            self.other.wait_for_more()
-        after = self.state(1)
-        row(fault, seconds, '-' if both else after['drops']['lost'] - before['drops']['lost'])
-        for fact in ('online', 'opened', 'restarted', 'lost'):
-            assert both or after[fact] == before[fact], (before, after)
-
-    def nobody_was_cut_off(self):
-        """Nobody was until Fanlight stops."""
-        assert all(viewer.watching for viewer in (*self.viewers, self.other))
-        self.fanlight.__exit__(None, None, None)
-        for viewer in (*self.viewers, self.other):
-            viewer.thread.join()
-
-
 def row(fault, seconds, lost):
     print(f'# {fault} | {len(seconds)} | {len(seconds)} | {statistics.median(seconds):.2f} | '
           f'{max(seconds):.2f} | {lost}', flush=True)

@@ -2,9 +2,11 @@
 """A USB camera with MJPEG, on the kernel's own uvcvideo: passed through, damaged, unplugged."""
 import io
 import random
+import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageStat
@@ -15,6 +17,7 @@ NODE = '/dev/video0'
 SIZE = (320, 240)
 PICTURES = 8
 NETLINK_KOBJECT_UEVENT = 15
+UDEV = '/lib/systemd/systemd-udevd'
 
 
 def paint(number):
@@ -29,7 +32,7 @@ def paint(number):
 
 
 class KernelEvents:
-    """What the kernel tells udev, which a guest has not."""
+    """What the kernel tells udev, which a guest mostly has not."""
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_KOBJECT_UEVENT)
@@ -47,7 +50,8 @@ class KernelEvents:
 class Camera:
     """fakecam with its pictures; a plug that can be pulled and put back."""
 
-    def __init__(self):
+    def __init__(self, fps=15):
+        self.fps = fps
         self.pictures = [paint(number) for number in range(PICTURES)]
         self.paths = [f'/tmp/fanlight-{number}.jpg' for number in range(PICTURES)]
         for path, picture in zip(self.paths, self.pictures):
@@ -55,15 +59,17 @@ class Camera:
         self.events = KernelEvents()
         self.process = None
 
-    def plug(self):
-        self.process = subprocess.Popen([guest.FAKECAM, '{}x{}'.format(*SIZE), *self.paths],
-                                        stdin=subprocess.PIPE, text=True)
-        self.events.wait_for('add', Path(NODE).name)
+    def plug(self, node=NODE):
+        self.process = subprocess.Popen(
+            [guest.FAKECAM, '{}x{}@{}'.format(*SIZE, self.fps), *self.paths],
+            stdin=subprocess.PIPE, text=True)
+        self.node = node
+        self.events.wait_for('add', Path(node).name)
 
     def unplug(self):
         self.process.stdin.close()
         self.process.wait(guest.PATIENCE_S)
-        self.events.wait_for('remove', Path(NODE).name)
+        self.events.wait_for('remove', Path(self.node).name)
 
     def order(self, what, n):
         """Send pictures that are truncated, corrupt or flagged, or none at all."""
@@ -136,6 +142,50 @@ def a_camera_may_be_plugged_in_later(camera):
         assert server.jpeg()[1] in camera.pictures
 
 
+def names_of_camera():
+    """What the USB camera can be called by, besides its node, as soon as udev has made links."""
+    deadline = time.monotonic() + guest.PATIENCE_S
+    while True:
+        listing = guest.output_of(guest.FANLIGHT, '--list')
+        names = re.search('source: (name:.*fakecam.*)', listing)
+        if names and '/by-id/' in names[1] and '/by-path/' in names[1]:
+            return names[1].split(', ')
+        assert time.monotonic() < deadline, listing
+
+
+def every_name_finds_the_camera_again_under_another_number(camera):
+    with subprocess.Popen([UDEV]) as udev:
+        try:
+            camera.unplug()
+            camera.plug()
+            names = names_of_camera()
+            for name in names:
+                find_again(camera, name)
+        finally:
+            udev.terminate()
+    assert len(names) == 4, names
+
+
+def find_again(camera, name):
+    """While it is unplugged another camera takes its number."""
+    with guest.Fanlight('--source', name) as server:
+        viewer = guest.Viewer(server)
+        viewer.wait_for_more()
+        camera.unplug()
+        before = server.until(lambda now: now['state'] == 'absent')
+        viewer.wait_for_placeholder()
+        taken, = guest.load_vivid(['webcam'])
+        assert taken == NODE, taken
+        camera.plug('/dev/video1')
+        found = server.until(lambda now: now['online'] and now['opened'] > before['opened'])
+        assert 'fakecam' in found['card'], found
+        assert viewer.wait_for_more() in camera.pictures
+    viewer.thread.join()
+    camera.unplug()
+    guest.unload_vivid()
+    camera.plug()
+
+
 def main():
     guest.output_of('modprobe', '-a', 'vhci-hcd', 'uvcvideo')
     camera = Camera()
@@ -143,7 +193,7 @@ def main():
     checks = [(name, lambda check=check: check(camera)) for name, check in guest.promises(
         frames_pass_through_unchanged, frames_can_be_filtered,
         truncated_frames_are_dropped_and_counted, an_unplugged_camera_comes_back,
-        a_camera_may_be_plugged_in_later)]
+        every_name_finds_the_camera_again_under_another_number, a_camera_may_be_plugged_in_later)]
     try:
         return guest.run(checks)
     finally:
