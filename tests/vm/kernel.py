@@ -4,8 +4,8 @@
 The linux-image package is downloaded and unpacked, never installed, into a cache of this user:
 DIR/vmlinux (a plain ELF file, which QEMU starts without firmware or decompressor), DIR/lib/modules
 and DIR/initrd-*. What Debian does not build of the kernel's own sources is compiled as modules: a
-screen that tells what it shows (vkms), DMA heaps and udmabuf. Run as a program it prints DIR; once
-that is made, nothing is downloaded again.
+screen that tells what it shows (vkms, which is given planes for YCbCr), DMA heaps and udmabuf. Run
+as a program it prints DIR; once that is made, nothing is downloaded again.
 """
 import gzip
 import hashlib

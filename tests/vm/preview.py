@@ -3,32 +3,34 @@
 
 Prints a row for each path: what the screen flips to, how often, how late, at what cost.
 """
-import ctypes
 import fcntl
+import itertools
 import json
 import os
 import re
-import select
 import subprocess
 import sys
 import time
-import zlib
 from pathlib import Path
 
 from PIL import Image, ImageStat
 
 import colours
 import guest
+import writeback
 
 SIZE = (640, 480)
 FRAMES = 20
-# name of QEMU's device, or of the screen that can be read back: its module
-SCREENS = {'virtio': 'virtio_gpu', 'cirrus': 'cirrus', 'vkms': 'vkms'}
+# name of QEMU's device, or of the screen that can be read back: its module with parameters
+SCREENS = {'virtio': ['virtio_gpu'], 'cirrus': ['cirrus'], 'vkms': ['vkms', 'enable_overlay=1']}
 VKMS_SIZE = (1024, 768)
 NO_ATOMIC = {**os.environ, 'LD_PRELOAD': sys.argv[3]}
 # libyuv's arithmetic is coarser than the encoder's.
 TOLERANCE = 16
-PIDFD_GETFD = 438
+# vivid's y_cbcr_encoding: the weights of red and blue in luma, of BT.601, 709 and 2020
+ENCODINGS = {1: (0.299, 0.114), 2: (0.2126, 0.0722), 6: (0.2627, 0.0593)}
+RANGES = {1: True, 2: False}  # vivid's quantization: whether that is full range
+MEMORIES = ('mmap', 'heap', 'udmabuf')
 DRM_IOCTL_DROP_MASTER = 0x641f
 
 
@@ -75,28 +77,43 @@ def shows_bars(image, size=SIZE):
     return True
 
 
-def composed_checksum(picture):
-    """What vkms makes of a screen with this picture in the middle, of 16 bits a component."""
-    left, top = ((VKMS_SIZE[i] - SIZE[i]) // 2 for i in range(2))
-    row_bytes, border, edge = 4 * SIZE[0], bytes(4 * left), bytes(4 * VKMS_SIZE[0] * top)
-    rows = (border + picture[at:at + row_bytes] + border
-            for at in range(0, len(picture), row_bytes))
-    screen = edge + b''.join(rows) + edge
-    wide = bytearray(b'\xff' * (2 * len(screen)))
-    for component, place in ((2, 2), (1, 4), (0, 6)):  # of B G R X, in A R G B
-        wide[place::8] = wide[place + 1::8] = screen[component::4]
-    return zlib.crc32(wide, 0xffffffff) ^ 0xffffffff
-
-
 def drop_master(fanlight, card):
     """Take a screen away from Fanlight, as a session's manager does, through Fanlight's own fd."""
-    pidfd = os.pidfd_open(fanlight.process.pid)
-    for link in Path(f'/proc/{fanlight.process.pid}/fd').iterdir():
-        if os.readlink(link) == str(card):
-            fd = ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, int(link.name), 0)
+    with writeback.fds_of(fanlight.process, card) as fds:
+        for fd in fds:
             fcntl.ioctl(fd, DRM_IOCTL_DROP_MASTER)
-            os.close(fd)
-    os.close(pidfd)
+
+
+def twice(samples):
+    """Each for two pixels."""
+    row = bytearray(2 * len(samples))
+    row[::2] = row[1::2] = samples
+    return row
+
+
+def components(picture, fourcc):
+    """The three components of each row, for every pixel."""
+    width, height = SIZE
+    for row in range(height):
+        if fourcc == 'XR24':
+            packed = picture[4 * width * row:4 * width * (row + 1)]
+            yield packed[2::4], packed[1::4], packed[::4]
+        elif fourcc == 'YUYV':
+            packed = picture[2 * width * row:2 * width * (row + 1)]
+            yield packed[::2], twice(packed[1::4]), twice(packed[3::4])
+        else:
+            chroma = picture[width * (height + row // 2):width * (height + row // 2 + 1)]
+            yield picture[width * row:width * (row + 1)], twice(chroma[::2]), twice(chroma[1::2])
+
+
+def to_rgb(luma, cb, cr, weights, full):
+    """By the standards: of 8 bits each, not rounded."""
+    red, blue = weights
+    luma, span = (luma, 255) if full else ((luma - 16) * 255 / 219, 224)
+    to_red, to_blue = ((chroma - 128) * 255 / span * 2 * (1 - weight)
+                       for chroma, weight in ((cr, red), (cb, blue)))
+    rgb = luma + to_red, luma - (red * to_red + blue * to_blue) / (1 - red - blue), luma + to_blue
+    return [min(max(component, 0), 255) for component in rgb]
 
 
 class Screens:
@@ -152,32 +169,57 @@ class Screens:
         self.see('cirrus', 'XR24', 'mmap', False, env=NO_ATOMIC)
         self.see('virtio', 'YUYV', 'auto', True, env=NO_ATOMIC)
 
-    def every_pixel_is_the_cameras(self):
-        """Of whatever memory. vkms tells a checksum of all that it shows."""
-        guest.load_heaps()
+    def picture(self, fourcc):
+        """One as the camera delivers it."""
         guest.output_of('v4l2-ctl', '-d', self.node, '--stream-mmap', '--stream-count=1',
-                        '--set-fmt-video=width={},height={},pixelformat=XR24'.format(*SIZE),
+                        '--set-fmt-video=width={},height={},pixelformat={}'.format(*SIZE, fourcc),
                         '--stream-to=/tmp/picture')
-        expected = composed_checksum(Path('/tmp/picture').read_bytes())
-        for memory in ('mmap', 'heap', 'udmabuf'):
-            with self.fanlight('vkms', '--format', 'XR24', '--memory', memory) as fanlight:
-                state = fanlight.until(lambda state: state['previewed'] >= FRAMES)
-                assert state['memory'] == memory and not state['copied_bytes'], state
-                self.wait_for_checksum(expected)
-                print(f'# vkms | XR24 | {memory} | {state["buffers"]} | '
-                      f'{state["captured_fps"]:.1f} | {state["previewed"]} of '
-                      f'{state["captured"]} | 0 | - | every pixel', flush=True)
+        return Path('/tmp/picture').read_bytes()
 
-    def wait_for_checksum(self, expected):
-        number = self.card('vkms').name.removeprefix('card')
-        folder = Path('/sys/kernel/debug/dri', number, 'crtc-0/crc')
-        (folder / 'control').write_text('auto')
-        deadline, told = time.monotonic() + guest.PATIENCE_S, set()
-        with open(folder / 'data', 'rb', buffering=0) as data:
-            while expected not in told:
-                readable = select.select([data], [], [], deadline - time.monotonic())[0]
-                assert readable, f'{expected:#x} never was among {told}'
-                told.add(int(data.read(64).split()[1], 16))
+    def shown_pixels(self, fourcc, memory):
+        """
+        All that differ of (the camera's three components, red, green and blue on the screen), of
+        frames that are shown without a copy.
+        """
+        left, top = ((VKMS_SIZE[i] - SIZE[i]) // 2 for i in range(2))
+        picture = self.picture(fourcc)
+        with self.fanlight('vkms', '--format', fourcc, '--memory', memory) as fanlight:
+            state = fanlight.until(lambda state: state['previewed'] >= FRAMES)
+            assert state['memory'] == memory and not state['copied_bytes'], state
+            screen = writeback.rows_on(self.card('vkms'), fanlight.process, VKMS_SIZE)
+        black = bytes((0, 0, 0, 255)) * VKMS_SIZE[0]
+        assert all(row == black for row in screen[:top] + screen[top + SIZE[1]:])
+        pixels = set()
+        for taken, row in zip(components(picture, fourcc), screen[top:]):
+            inner = row[4 * left:4 * (left + SIZE[0])]
+            assert row == black[:4 * left] + inner + black[:4 * left]
+            pixels.update(zip(*taken, inner[2::4], inner[1::4], inner[::4]))
+        print(f'# vkms | {fourcc} | {memory} | {state["buffers"]} | '
+              f'{state["captured_fps"]:.1f} | {state["previewed"]} of '
+              f'{state["captured"]} | 0 | - | every pixel', flush=True)
+        return pixels
+
+    def every_pixel_is_the_cameras(self):
+        """Of whatever memory."""
+        guest.load_heaps()
+        for memory in MEMORIES:
+            pixels = self.shown_pixels('XR24', memory)
+            assert all(pixel[:3] == pixel[3:] for pixel in pixels), pixels
+
+    def every_pixel_has_the_colour_that_the_camera_means(self):
+        """On a plane that shows YCbCr, in every encoding and range that it knows."""
+        guest.load_heaps()
+        means = itertools.cycle(itertools.product(ENCODINGS.items(), RANGES.items()))
+        for (fourcc, memory), ((encoding, weights), (quantisation, full)) in zip(
+                itertools.product(('YUYV', 'NV12', 'NM12'), MEMORIES), means):
+            guest.set_controls(self.node, y_cbcr_encoding=encoding, quantization=quantisation)
+            try:
+                pixels = self.shown_pixels(fourcc, memory)
+            finally:
+                guest.set_controls(self.node, y_cbcr_encoding=0, quantization=0)
+            for pixel in pixels:
+                meant = to_rgb(*pixel[:3], weights, full)
+                assert max(abs(a - b) for a, b in zip(meant, pixel[3:])) <= 1, (pixel, meant)
 
     def mode_is_taken_by_its_name(self):
         with self.fanlight('virtio', '--format', 'XR24', '--preview-mode', '800x600@60'):
@@ -307,7 +349,7 @@ def main():
     connectors = {}
     for screen, module in SCREENS.items():
         before = set(Path('/sys/class/drm').glob('card*-*'))
-        guest.output_of('modprobe', module)
+        guest.output_of('modprobe', *module)
         new, = {path for path in set(Path('/sys/class/drm').glob('card*-*')) - before
                 if 'Writeback' not in path.name}
         connectors[screen] = new.name.split('-', 1)[1]
@@ -318,6 +360,7 @@ def main():
         screens.its_own_memory_is_flipped_to, screens.memory_of_the_camera_is_flipped_to,
         screens.what_it_cannot_show_is_drawn,
         screens.without_atomic_commits_pages_are_flipped, screens.every_pixel_is_the_cameras,
+        screens.every_pixel_has_the_colour_that_the_camera_means,
         screens.mode_is_taken_by_its_name, screens.jpegs_are_decoded,
         screens.missing_screen_does_not_touch_the_stream,
         screens.screen_of_another_program_is_taken_when_it_is_free,
