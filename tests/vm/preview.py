@@ -282,6 +282,29 @@ class Screens:
                 self.plug('virtio', 'detect')
         viewer.thread.join()
 
+    def gpu_that_is_lost_is_waited_for(self):
+        """Taken out of its slot while it shows, and put back in."""
+        device = (self.connector('virtio') / 'device/device').resolve()
+        slot = next(folder for folder in (device, *device.parents) if (folder / 'remove').exists())
+        # Memory of its own would keep the name of its connector from it when it is back.
+        with self.fanlight('virtio', '--memory', 'mmap') as fanlight:
+            viewer = guest.Viewer(fanlight)
+            self.wait_until('virtio', shows_bars)
+            seen = len(fanlight.log)
+            opened = fanlight.state()['cameras'][0]['opened']
+            (slot / 'remove').write_text('1')
+            fanlight.wait_for('preview: .* is lost: ', seen)
+            fanlight.wait_for('preview: no screen is connected to', seen)
+            viewer.wait_for_more()
+            before = fanlight.state()['cameras'][0]
+            assert before['online'] and before['opened'] == opened, before
+            Path('/sys/bus/pci/rescan').write_text('1')
+            fanlight.wait_for('preview on', seen)
+            fanlight.until(lambda state: state['previewed'] >= before['previewed'] + FRAMES)
+            self.wait_until('virtio', shows_bars)
+            viewer.wait_for_more()
+        viewer.thread.join()
+
     def screen_that_is_taken_away_is_taken_back(self):
         with self.fanlight('virtio', '--format', 'XR24') as fanlight:
             viewer = guest.Viewer(fanlight)
@@ -365,7 +388,7 @@ def main():
         screens.missing_screen_does_not_touch_the_stream,
         screens.screen_of_another_program_is_taken_when_it_is_free,
         screens.screen_that_is_unplugged_is_waited_for,
-        screens.screen_that_is_taken_away_is_taken_back,
+        screens.gpu_that_is_lost_is_waited_for, screens.screen_that_is_taken_away_is_taken_back,
         screens.camera_that_fails_comes_back_on_the_screen,
         screens.console_is_back_even_after_a_kill,
         screens.preview_only_serves_nobody))
