@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,6 +33,10 @@ static struct fake {
 	struct v4l2_buffer next; /* the first of them; those after it have higher numbers */
 	int mapped;              /* buffers of ours that are mapped */
 	unsigned calls;          /* since it was opened */
+	unsigned refused_call;   /* of those; 0 for none */
+	int refusal;             /* its errno */
+	short polled;            /* what poll() tells of it */
+	uint32_t lies;           /* by so much is the number of a filled buffer too high */
 	uint32_t grown_bytes;    /* by which buffers but the first are longer */
 	int fails;               /* instead of giving a picture, with this errno */
 	bool endless;            /* inputs, standards and events */
@@ -51,6 +56,7 @@ int __wrap_open64(const char *path, int flags, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 void *__wrap_mmap64(void *at, size_t bytes, int prot, int flags, int fd, off_t offset);
 int __wrap_munmap(void *at, size_t bytes);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
 void *__real_mmap64(void *at, size_t bytes, int prot, int flags, int fd, off_t offset);
 int __real_munmap(void *at, size_t bytes);
 
@@ -70,14 +76,24 @@ void *__wrap_mmap64(void *at, size_t bytes, int prot, int flags, int fd, off_t o
 	(void)flags;
 	(void)offset;
 	assert_true(fd == fake.fd || fake.has_heap);
-	fake.mapped++;
-	return __real_mmap64(at, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	at = __real_mmap64(at, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fake.mapped += at != MAP_FAILED;
+	return at;
 }
 
 int __wrap_munmap(void *at, size_t bytes)
 {
 	fake.mapped--;
 	return __real_munmap(at, bytes);
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	(void)timeout_ms;
+	assert_int_equal(n, 1);
+	assert_int_equal(fds->fd, fake.fd);
+	fds->revents = fake.polled;
+	return fake.polled != 0;
 }
 
 static uint32_t picture_bytes(void)
@@ -119,7 +135,7 @@ static int fake_dequeue(struct v4l2_buffer *buffer)
 	fake.queued[index] = false;
 	*buffer = fake.next;
 	fake.next.sequence++;
-	buffer->index = index;
+	buffer->index = index + fake.lies;
 	return 0;
 }
 
@@ -215,7 +231,9 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 
 	assert_true(++fake.calls < 1000 * 1000); /* or it would go on for ever */
 	va_start(args, request);
-	if (fake.has_heap && fd == fake.heap_fd) {
+	if (fake.calls == fake.refused_call) {
+		err = fake.refusal;
+	} else if (fake.has_heap && fd == fake.heap_fd) {
 		err = fake_heap(request, va_arg(args, void *));
 	} else {
 		assert_int_equal(fd, fake.fd);
@@ -383,6 +401,86 @@ ON_CAPTURE static void frames_of_an_impossible_size_go_back_and_are_counted(void
 	for (int i = 0; i < 6; i++)
 		assert_true(fake.queued[i]);
 	camera_close(camera);
+}
+
+ON_CAPTURE static void buffers_that_the_driver_does_not_have_are_an_error(void **state)
+{
+	static const uint32_t lies[] = {BUFFERS, UINT32_MAX};
+	struct camera *camera = start();
+	struct frame lent, frame;
+
+	(void)state;
+	fill(0, clock_now_ns());
+	assert_int_equal(camera_borrow(camera, &lent), 0);
+	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+		fill(1, clock_now_ns());
+		fake.lies = lies[i];
+		assert_int_equal(camera_borrow(camera, &frame), -EIO);
+		fake.queued[1] = true;
+	}
+	assert_int_equal(camera_return(camera, &lent), 0);
+	camera_close(camera);
+}
+
+ON_CAPTURE static void errors_that_poll_tells_are_told(void **state)
+{
+	static const struct {
+		short polled;
+		int err;
+	} cases[] = {{POLLERR, -EIO}, {POLLNVAL, -EIO}, {POLLERR | POLLHUP, -ENODEV},
+		{POLLERR | POLLIN, -EAGAIN}, {POLLPRI, -EAGAIN}, {0, -EAGAIN}};
+	struct camera *camera = start();
+	struct frame frame;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		fake.polled = cases[i].polled;
+		assert_int_equal(camera_borrow(camera, &frame), cases[i].err);
+	}
+	camera_close(camera);
+}
+
+/* Use a device that refuses one call. Returns whether there was such a call. */
+ON_CAPTURE static bool use_refusing(unsigned call, int refusal, bool has_heap)
+{
+	const struct fake with = {.memory_bytes = SIZE_MAX,
+		.refused_call = call,
+		.refusal = refusal,
+		.has_heap = has_heap,
+		.imports = BUFFERS};
+	struct camera *camera = NULL;
+	unsigned fds = open_fds();
+	struct frame frame;
+	bool asked;
+
+	*reason = '\0';
+	if (open_fake(with, &config, &camera)) {
+		assert_true(*reason);
+	} else if (!camera_start(camera)) {
+		fill(0, clock_now_ns());
+		if (!camera_borrow(camera, &frame))
+			(void)camera_return(camera, &frame);
+		camera_stop(camera);
+	}
+	camera_close(camera);
+	asked = fake.calls >= call;
+	assert_int_equal(fake.mapped, 0);
+	assert_int_equal(open_fds(), fds);
+	return asked;
+}
+
+ON_CAPTURE static void whatever_call_is_refused_nothing_is_left_behind(void **state)
+{
+	static const int refusals[] = {-EIO, -ENODEV, -EBUSY, -ENOMEM, -EINVAL};
+	unsigned calls = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof refusals / sizeof *refusals; i++) {
+		calls = 1;
+		while (use_refusing(calls, refusals[i / 2], i % 2))
+			calls++;
+	}
+	assert_true(calls > 20); /* it came as far as to a frame */
 }
 
 ON_CAPTURE static void format_that_changes_in_silence_is_noticed(void **state)
@@ -565,6 +663,9 @@ int main(void)
 		cmocka_unit_test(gaps_are_told_apart_by_whose_fault_they_are),
 		cmocka_unit_test(stamps_that_cannot_be_are_replaced_and_counted),
 		cmocka_unit_test(frames_of_an_impossible_size_go_back_and_are_counted),
+		cmocka_unit_test(buffers_that_the_driver_does_not_have_are_an_error),
+		cmocka_unit_test(errors_that_poll_tells_are_told),
+		cmocka_unit_test(whatever_call_is_refused_nothing_is_left_behind),
 		cmocka_unit_test(format_that_changes_in_silence_is_noticed),
 		cmocka_unit_test(buffers_of_different_lengths_are_copied_whole),
 		cmocka_unit_test(heap_serves_a_driver_that_takes_it),
