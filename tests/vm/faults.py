@@ -50,7 +50,7 @@ class Faults(pair.Pair):
         self.endure('disconnect', lambda: self.press('disconnect'),
                     lambda was, now: now['faults']['gone'] > was['faults']['gone'], TIMES)
 
-    def a_silent_camera_is_stopped_and_started(self):
+    def a_silent_camera_is_stopped_and_started_then_opened_again(self):
         def fall_silent():
             before = self.state()
             guest.set_controls(self.node, percentage_of_dropped_buffers=100)
@@ -60,10 +60,11 @@ class Faults(pair.Pair):
             for viewer in self.viewers:
                 viewer.wait_for_placeholder()
             self.fanlight.until(lambda now: now['restarted'] > before['restarted'])
+            self.fanlight.until(lambda now: now['faults']['silent'] > before['faults']['silent'])
             guest.set_controls(self.node, percentage_of_dropped_buffers=0)
         try:
             self.endure('no frames at all', fall_silent,
-                        lambda was, now: now['restarted'] > was['restarted'], TIMES)
+                        lambda was, now: now['opened'] > was['opened'], TIMES)
         finally:
             guest.set_controls(self.node, percentage_of_dropped_buffers=0)
         assert self.fanlight.get('/healthz')[0] == 200
@@ -129,7 +130,7 @@ def main():
         faults.buffers_refused_when_opening_again_are_recovered_from,
         faults.a_refused_start_is_recovered_from,
         faults.a_disconnected_camera_is_opened_again,
-        faults.a_silent_camera_is_stopped_and_started,
+        faults.a_silent_camera_is_stopped_and_started_then_opened_again,
         faults.frames_stamped_by_another_clock_are_shown,
         faults.nobody_was_cut_off,
         the_pattern_gives_way_to_a_camera,
