@@ -3,7 +3,9 @@
 import http.client
 import socket
 import sys
+import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import guest
@@ -66,6 +68,26 @@ class Clock:
                 while silent.recv(4096):
                     pass
 
+    def signed_addresses_expire_by_the_clock_as_it_is_then(self):
+        """Who watches already goes on, and a token is good at any time."""
+        with tempfile.TemporaryDirectory() as folder:
+            state, accounts = ('--state-dir', folder), f'{folder}/accounts'
+            token = guest.output_of(guest.FANLIGHT, 'token', accounts, 'door').strip()
+            snapshot, stream = (guest.output_of(guest.FANLIGHT, 'sign', *state, '--for', '1h',
+                                                path).strip()
+                                for path in ('/snapshot?max_age_ms=60000', '/stream'))
+            with self.start(*state, '--accounts', accounts) as fanlight:
+                watched = urllib.request.urlopen(fanlight.url + stream, timeout=guest.PATIENCE_S)
+                for step, status in ((0, 200), (DAY_S, 401), (-DAY_S, 200), (-DAY_S, 200),
+                                     (3 * DAY_S, 401)):
+                    time.clock_settime(time.CLOCK_REALTIME, time.time() + step)
+                    assert fanlight.get(snapshot)[0] == status, step
+                    assert len(watched.read(50_000)) == 50_000, 'who watched was cut off'
+                    known = urllib.request.Request(
+                        fanlight.url + '/state', headers={'Authorization': f'Bearer {token}'})
+                    urllib.request.urlopen(known, timeout=guest.PATIENCE_S).close()
+                watched.close()
+
     def sleep_of_the_machine_changes_nothing(self):
         """As far as a process sees of it, which is frozen: this guest's root does not wake again.
 
@@ -86,6 +108,7 @@ def main():
     return guest.run_with_vivid(guest.promises(
         clock.only_the_stamps_change_when_the_clock_is_set,
         clock.deadlines_come_though_the_clock_was_set_back,
+        clock.signed_addresses_expire_by_the_clock_as_it_is_then,
         clock.sleep_of_the_machine_changes_nothing))
 
 
