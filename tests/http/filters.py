@@ -4,7 +4,6 @@ import json
 import pathlib
 import shutil
 import subprocess
-import tempfile
 import threading
 
 from PIL import Image, ImageChops
@@ -187,18 +186,7 @@ class Live(server.Case):
         self.assertTrue(sizes <= {(320, 192), (192, 320)}, sizes)
 
 
-class InFolder(server.Case):
-    """With files of its own, which prepare() makes."""
-
-    @classmethod
-    def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory(prefix="fanlight-filters-")
-        cls.folder = pathlib.Path(cls.enterClassContext(folder))
-        cls.prepare()
-        super().setUpClass()
-
-
-class Orientation(InFolder):
+class Orientation(server.InFolder):
     """Against jpegtran, which turns JPEGs without looking at a pixel."""
     TURNS = {("90", "none"): ["-rotate", "90"], ("180", "none"): ["-rotate", "180"],
              ("270", "none"): ["-rotate", "270"], ("0", "horizontal"): ["-flip", "horizontal"],
@@ -226,7 +214,7 @@ class Orientation(InFolder):
             self.assertLessEqual(max(most for _, most in difference.getextrema()), 6)
 
 
-class Plugins(InFolder):
+class Plugins(server.InFolder):
     """The examples, as they would be installed."""
 
     @classmethod
@@ -301,7 +289,7 @@ class Fontless(server.Case):
         self.assertIn(sentence, run.stderr)
 
 
-class Logo(InFolder):
+class Logo(server.InFolder):
     @classmethod
     def prepare(cls):
         path = cls.folder / "logo.png"
@@ -335,7 +323,7 @@ def white(**options):
     return jpeg.getvalue()
 
 
-class Compressed(InFolder):
+class Compressed(server.InFolder):
     """Cameras' own JPEGs: decoded for filters, and only for them."""
     OPTIONS = ("--fps", "30")
     # As cameras send them, and one without tables to decode it by.
@@ -379,7 +367,7 @@ class Compressed(InFolder):
         eventually(lambda: corrupt() > before)
 
 
-class Foreign(InFolder):
+class Foreign(server.InFolder):
     """What filters cannot take is not shown, as they might have hidden something in it."""
     OPTIONS = ("--process", "mask", "--mask", "0,0 9,0 9,9")
 

@@ -2,9 +2,7 @@
 import io
 import itertools
 import json
-import pathlib
 import subprocess
-import tempfile
 import time
 
 from PIL import Image
@@ -186,16 +184,13 @@ class Live(server.Case):
                 self.assertRegex(curl.stdout.decode(), f"^({status})$")
 
 
-class Status(server.Case):
+class Status(server.InFolder):
     OPTIONS = ()
 
     @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-live-")
-        cls.addClassCleanup(cls.folder.cleanup)
-        cls.SOURCE = cls.folder.name + "/camera.jpg"
-        pathlib.Path(cls.SOURCE).write_text("no picture yet")
-        super().setUpClass()
+    def prepare(cls):
+        cls.SOURCE = cls.folder / "camera.jpg"
+        cls.SOURCE.write_text("no picture yet")
 
     def test_a_status_is_told_when_it_changes(self):
         stream = (record for record in records(self.stream("/live").read)
@@ -205,7 +200,7 @@ class Status(server.Case):
             self.assertIs(told["online"], False)
             told = next(stream).json()
 
-        picture = pathlib.Path(self.folder.name, "whole.jpg")
+        picture = self.folder / "whole.jpg"
         Image.new("RGB", (64, 48)).save(picture)
         picture.rename(self.SOURCE)
         while not told["online"]:

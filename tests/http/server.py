@@ -273,3 +273,14 @@ class Case(unittest.TestCase):
         self.addCleanup(answer.raw.close)
         self.assertEqual(answer.status, 200)
         return answer
+
+
+class InFolder(Case):
+    """The same with files of their own, which prepare() makes."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="fanlight-files-")
+        cls.folder = pathlib.Path(cls.enterClassContext(folder))
+        cls.prepare()
+        super().setUpClass()

@@ -1,8 +1,6 @@
 """Snapshots: how fresh, how tagged, and what happens when there is none."""
 import io
 import itertools
-import pathlib
-import tempfile
 import time
 
 from PIL import Image
@@ -113,26 +111,19 @@ class Absent(server.Case):
         self.assertRegex(body.decode(), r"^Camera camera: .+\.\n$")
 
 
-class Replay(server.Case):
+class Replay(server.InFolder):
     """Pictures that were JPEGs before arrive as the bytes they were."""
     N = 5
 
     @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-replay-")
+    def prepare(cls):
         cls.pictures = set()
         for i in range(cls.N):
             file = io.BytesIO()
             Image.new("RGB", (320, 240), (i * 50, 100, 255 - i * 50)).save(file, "JPEG")
-            pathlib.Path(cls.folder.name, f"{i}.jpg").write_bytes(file.getvalue())
+            (cls.folder / f"{i}.jpg").write_bytes(file.getvalue())
             cls.pictures.add(file.getvalue())
-        cls.OPTIONS, cls.SOURCE = ("--fps", "30"), "replay:" + cls.folder.name
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
+        cls.OPTIONS, cls.SOURCE = ("--fps", "30"), f"replay:{cls.folder}"
 
     def test_snapshot_and_stream_have_the_files_bytes(self):
         self.assertIn(self.fanlight.get("/snapshot")[2], self.pictures)

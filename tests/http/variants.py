@@ -2,8 +2,6 @@
 import io
 import itertools
 import json
-import pathlib
-import tempfile
 import threading
 
 from PIL import Image, ImageStat
@@ -224,23 +222,16 @@ class Absent(server.Case):
 SIZE, LEFT, RIGHT = (99, 67), (200, 100, 50), (60, 160, 220)
 
 
-class Compressed(server.Case):
+class Compressed(server.InFolder):
     """A camera's own JPEGs."""
     OPTIONS = ()
 
     @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="fanlight-variants-")
+    def prepare(cls):
         image = Image.new("RGB", SIZE, LEFT)
         image.paste(RIGHT, (SIZE[0] // 2, 0, *SIZE))
-        image.save(pathlib.Path(cls.folder.name) / "one.jpg", quality=95)
-        cls.SOURCE = "replay:" + cls.folder.name
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
+        image.save(cls.folder / "one.jpg", quality=95)
+        cls.SOURCE = f"replay:{cls.folder}"
 
     def assert_picture(self, jpeg, size):
         image = opened(jpeg).convert("RGB")
@@ -252,7 +243,7 @@ class Compressed(server.Case):
                 self.assertLess(abs(value - expected), 12, (size, mean))
 
     def test_variants_are_made_of_decoded_pictures_and_others_passed_on(self):
-        own = (pathlib.Path(self.folder.name) / "one.jpg").read_bytes()
+        own = (self.folder / "one.jpg").read_bytes()
         sizes = {"size=1/2": (49, 33), "size=1/4": (24, 16), "size=1/8": (12, 8),
                  "size=50": (50, 34), "size=30x30": (30, 20), "quality=20": SIZE}
         for few in (["size=1/8"], ["size=1/2"], ["size=50", "size=30x30"],
