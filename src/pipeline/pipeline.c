@@ -67,17 +67,11 @@ unsigned pipeline_n_jobs(const struct camera_settings *settings)
 	return 1 + settings->variants;
 }
 
-int pipeline_create(const struct camera_settings *settings, struct workers *workers,
-	struct pipeline **ret_pipeline, char reason[PROCESS_REASON_BYTES])
+/* Nothing that pipeline_destroy() would have to undo, but what to watch the machine by. */
+ON_MAIN static void begin(struct pipeline *p, const struct camera_settings *settings)
 {
-	/* Not calloc(): the exchanges are aligned to cache lines. */
-	struct pipeline *p = aligned_alloc(alignof(struct pipeline), sizeof *p);
 	struct exchange_slots exchanges[EXCHANGES];
-	int err;
 
-	(void)snprintf(reason, PROCESS_REASON_BYTES, "there is no memory for it");
-	if (!p)
-		return -ENOMEM;
 	memset(p, 0, sizeof *p);
 	p->settings = settings;
 	p->config = &settings->camera;
@@ -97,49 +91,57 @@ int pipeline_create(const struct camera_settings *settings, struct workers *work
 	list_exchanges(p, exchanges);
 	for (size_t i = 0; i < EXCHANGES; i++)
 		exchanges[i].exchange->fresh_fd = exchanges[i].exchange->returned_fd = -1;
+}
 
-	err = make_outlets(p, workers);
-	if (!err)
-		err = jpeg_decoder_create(&p->decoder);
+/* What threads hear of each other by. Returns 0 or a negative errno. */
+ON_MAIN static int join_threads(struct pipeline *p)
+{
+	int *const fds[] = {&p->capture_stop_fd, &p->capture_wake_fd, &p->control_stop_fd,
+		&p->preview_stop_fd, &p->encode_stop_fd};
+	struct exchange_slots exchanges[EXCHANGES];
+	int err = 0;
+
+	list_exchanges(p, exchanges);
 	for (size_t i = 0; !err && i < EXCHANGES; i++)
 		err = exchange_init(
 			exchanges[i].exchange, exchanges[i].slots, exchanges[i].slot_bytes);
+	if (!err)
+		err = demand_init(&p->demand);
+	for (size_t i = 0; !err && i < sizeof fds / sizeof *fds; i++) {
+		*fds[i] = fd_event();
+		err = *fds[i] < 0 ? *fds[i] : 0;
+	}
+	return err;
+}
+
+int pipeline_create(const struct camera_settings *settings, struct workers *workers,
+	struct pipeline **ret_pipeline, char reason[PROCESS_REASON_BYTES])
+{
+	/* Not calloc(): the exchanges are aligned to cache lines. */
+	struct pipeline *p = aligned_alloc(alignof(struct pipeline), sizeof *p);
+	int err;
+
+	(void)snprintf(reason, PROCESS_REASON_BYTES, "there is no memory for it");
+	if (!p)
+		return -ENOMEM;
+	begin(p, settings);
+	err = make_outlets(p, workers);
+	if (!err)
+		err = jpeg_decoder_create(&p->decoder);
+	if (!err)
+		err = join_threads(p);
+	if (!err)
+		err = desk_init(&p->desk);
 	if (err < 0)
-		goto fail;
-	err = desk_init(&p->desk);
-	if (err < 0)
-		goto fail;
-	err = demand_init(&p->demand);
-	if (err < 0)
-		goto fail;
-	err = p->capture_stop_fd = fd_event();
-	if (err < 0)
-		goto fail;
-	err = p->capture_wake_fd = fd_event();
-	if (err < 0)
-		goto fail;
-	err = p->control_stop_fd = fd_event();
-	if (err < 0)
-		goto fail;
-	err = p->preview_stop_fd = fd_event();
-	if (err < 0)
-		goto fail;
-	err = p->encode_stop_fd = fd_event();
-	if (err < 0)
-		goto fail;
-	/* Last: it says itself what is wrong. */
-	err = make_chain(p, reason);
+		(void)snprintf(reason, PROCESS_REASON_BYTES, "%s", strerror(-err));
+	else
+		err = make_chain(p, reason); /* which says itself what is wrong */
 	if (err < 0) {
 		pipeline_destroy(p);
 		return err;
 	}
 	*ret_pipeline = p;
 	return 0;
-
-fail:
-	(void)snprintf(reason, PROCESS_REASON_BYTES, "%s", strerror(-err));
-	pipeline_destroy(p);
-	return err;
 }
 
 void pipeline_describe(struct pipeline *p, struct server_camera *ret_camera)
