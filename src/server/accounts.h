@@ -19,7 +19,7 @@
 #define ACCOUNT_NAME_BYTES    64
 #define ACCOUNT_HASH_BYTES    256
 #define ACCOUNT_SECRET_BYTES  256 /* of a password, with its 0 */
-#define ACCOUNT_TOKEN_BYTES   44  /* that token_create() writes, with its 0 */
+#define ACCOUNT_TOKEN_BYTES   44  /* of a token, with its 0 */
 #define ACCOUNT_DIGEST_BYTES  32
 
 enum right { RIGHT_NONE, RIGHT_VIEW, RIGHT_CONTROL };

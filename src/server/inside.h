@@ -175,12 +175,6 @@ ON_SERVER void channel_begin(struct channel *channel, h2o_loop_t *loop);
 /* Let everything go. */
 ON_SERVER void channel_end(struct channel *channel);
 
-/* Whether it has a variant, or had one last. */
-ANY_THREAD static inline bool channel_is_variant(const struct channel *channel)
-{
-	return !variant_equals(&channel->variant, &(struct variant){0});
-}
-
 /*
  * The channel of what a request asks for. A variant keeps its channel while somebody wants it, and
  * until another needs it. NULL when it was refused, and that answered.
