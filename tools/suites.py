@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VIVID = 'vivid'
 # Only where the targets are built, which takes clang.
 FUZZ = 'fuzz'
+SUITES = sorted(file.parent.name for file in (ROOT / 'tests').glob('*/meson.build')) + [VIVID]
 QUICK = ['unit', 'model', 'cli', 'http']
 
 
@@ -57,8 +58,9 @@ BUILDS = [
 def arguments():
     parser = argparse.ArgumentParser(prog='tools/test', description=__doc__.split('\n')[0])
     parser.add_argument('--suite', action='append', default=[], metavar='NAME',
-                        help='run only this suite (unit, model, http, browser, vm, ...); may be '
-                        'given again; vivid is the vm suite on the modules of this machine')
+                        choices=SUITES, help='run only this suite; may be given again: '
+                        f'{", ".join(SUITES)}, which is the vm suite on the modules of this '
+                        'machine')
     parser.add_argument('--quick', action='store_true',
                         help=f'one plain build, only {", ".join(QUICK)}')
     return parser.parse_args()
