@@ -1106,6 +1106,27 @@ ANY_THREAD static void preview_only(struct settings *settings)
 		strcpy(settings->cameras[0].camera.preview, "on");
 }
 
+/* A connector shows one camera. */
+ON_MAIN static int check_screens(struct loader *loader)
+{
+	const struct camera_settings *cameras = loader->settings->cameras;
+
+	for (size_t i = 0; i < loader->settings->n_cameras; i++) {
+		const char *screen = cameras[i].camera.preview;
+
+		for (size_t k = 0; k < i && *screen && strcmp(screen, "on"); k++) {
+			if (strcmp(cameras[k].camera.preview, screen))
+				continue;
+			loader->here = loader->origins[find_setting("preview") - settings_table];
+			return complain(loader, "preview",
+				"\"%s\" cannot show both camera %s and camera %s; name another "
+				"connector for one of them",
+				screen, cameras[k].camera.name, cameras[i].camera.name);
+		}
+	}
+	return 0;
+}
+
 /* What each setting alone cannot know. */
 ON_MAIN static int check_together(struct loader *loader)
 {
@@ -1135,7 +1156,7 @@ ON_MAIN static int check_together(struct loader *loader)
 	if (http->enabled && https->enabled && http->port && http->port == https->port &&
 		!strcmp(http->host, https->host))
 		return complain_of(loader, "https", "is the same as http; use another port");
-	return 0;
+	return check_screens(loader);
 }
 
 int settings_load(int argc, char **argv, struct settings *ret_settings,

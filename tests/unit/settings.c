@@ -465,6 +465,9 @@ ON_MAIN static void bad_lines_are_named(void **state)
 		{"process = mask\nmask = 0,0 9,0 9,9\npreview = on\n",
 			"1: process: has a mask, and the preview shows pictures without filters; "
 			"leave the mask out, or preview"},
+		{"[camera a]\npreview = VGA-1\n[camera b]\npreview = on\n[camera c]\npreview = VGA-1\n",
+			"6: preview: \"VGA-1\" cannot show both camera a and camera c; name another "
+			"connector for one of them"},
 		/* Of two errors the first. */
 		{"fps = 0\nqualty = 3\n[\n", "1: fps: \"0\" is not allowed; use a number above 0 "
 					     "up to 1000, a fraction such as 30000/1001, or auto"},
