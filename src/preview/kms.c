@@ -2,7 +2,8 @@
  * Every commit is atomic. At open a black canvas of the mode's size is set on the primary plane. For
  * the first frame of a shape each way to show it is tried (TEST_ONLY) until one is possible: on any
  * plane that knows the format, scaled to the screen or as it is, in the middle; or in a mode of its
- * own size. From then on a frame costs a commit of one property, that does not block.
+ * own size. The kernel, asked so, compares modifiers, too. From then on a frame costs a commit of one
+ * property, that does not block.
  *
  * Where a driver knows nothing of that, a frame is shown in a mode of its own size or not at all, and
  * costs a page flip.
@@ -675,7 +676,8 @@ ON_PREVIEW static int open_card(const char *path, const char *connector, const c
 			kms->name);
 	else if (err != -ENOENT)
 		(void)snprintf(reason, KMS_REASON_BYTES, "%s: %s%s", path, strerror(-err),
-			kms->fd >= 0 && is_lost(err) ? "; does another program have the screen?"
+			kms->fd >= 0 && is_lost(err) ? "; does another program have the screen, or "
+						       "another camera one of this card?"
 						     : "");
 	kms_close(kms);
 	return err;

@@ -25,7 +25,7 @@ FRAMES = 20
 SCREENS = {'virtio': ['virtio_gpu'], 'cirrus': ['cirrus'], 'vkms': ['vkms', 'enable_overlay=1']}
 VKMS_SIZE = (1024, 768)
 NO_ATOMIC = {**os.environ, 'LD_PRELOAD': sys.argv[3]}
-# libyuv's arithmetic is coarser than the encoder's.
+# libyuv's arithmetic is coarser than the encoder's; see src/preview/canvas.c.
 TOLERANCE = 16
 # vivid's y_cbcr_encoding: the weights of red and blue in luma, of BT.601, 709 and 2020
 ENCODINGS = {1: (0.299, 0.114), 2: (0.2126, 0.0722), 6: (0.2627, 0.0593)}
@@ -320,7 +320,8 @@ class Screens:
         card = os.open(self.card('virtio'), os.O_RDWR)  # its first is master
         try:
             with self.fanlight('virtio', '--format', 'XR24') as fanlight:
-                fanlight.wait_for('preview: .*: Permission denied; does another program')
+                fanlight.wait_for('preview: .*: Permission denied; does another program have the '
+                                  'screen, or another camera one of this card\\?')
                 viewer = guest.Viewer(fanlight)
                 viewer.wait_for_more()
                 os.close(card)
