@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The image of an arm64 board, built and booted in an emulator: refused, let in, watched, killed.
+"""The images of arm64 boards, built; one is booted in an emulator: refused, let in, watched, killed.
 
     board.py FANLIGHT FAKECAM
 
@@ -16,37 +16,33 @@ import tempfile
 import time
 from pathlib import Path
 
+import cards
 import guest
+from cards import eventually
 
-TREE = Path(__file__).resolve().parents[2]
 FIRMWARE = '/usr/lib/u-boot/qemu_arm64/u-boot.bin'
-BOOT_PARTITION = '@@16M'
 # The card is larger than its image.
 ROOM_BYTES = 512 << 20
-# An emulated board on a busy machine; whoever waits this long has failed.
-PATIENCE_S = 900
 # Moments at which the emulator is killed, as parts of what a boot prints.
 MOMENTS = random.Random(9)
 CUTS = 2
+LOADED = b'Starting kernel ...'
 UP = b'login: '
 # The kernel's camera, and a console that tells how far a boot has come; nobody is in a hurry.
 OPTIONS = 'modules_load=vivid systemd.show_status=false systemd.default_timeout_start_sec=900'
 
-
-def eventually(condition):
-    """Look until a condition holds; returns what it returned."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (value := condition()):
-        assert time.monotonic() < deadline, 'it never came to that'
-        time.sleep(0.5)
-    return value
+# By their device trees: the controller of the card, and what gives it power.
+OTHER_DRIVERS = {
+    'Raspberry Pi 4': {'sdhci_iproc', 'gpio_regulator', 'fixed'},
+    'Rock64': {'dw_mmc_rockchip', 'i2c_rk3x', 'rk808_regulator', 'fixed', 'io_domain'},
+}
 
 
 class Board:
-    def __init__(self, folder):
+    def __init__(self, folder, image):
         self.folder = folder
-        guest.output_of(TREE / 'deploy/image/build', 'virt', folder, timeout=None)
-        self.card = folder / 'fanlight-virt.img'
+        self.card = folder / 'card'
+        guest.output_of('cp', image, self.card)
         self.console = folder / 'console'
         with self.card.open('r+b') as card:
             self.image_bytes = card.seek(0, 2)
@@ -59,10 +55,10 @@ class Board:
         """A file on the card's boot partition, as somebody writes it who has put it into a PC."""
         file = self.folder / 'file'
         file.write_text(text)
-        guest.output_of('mcopy', '-o', '-i', f'{self.card}{BOOT_PARTITION}', file, f'::{path}')
+        guest.output_of('mcopy', '-o', '-i', f'{self.card}{cards.BOOT_PARTITION}', file, f'::{path}')
 
     def read(self, path):
-        return guest.output_of('mtype', '-i', f'{self.card}{BOOT_PARTITION}', f'::{path}')
+        return guest.output_of('mtype', '-i', f'{self.card}{cards.BOOT_PARTITION}', f'::{path}')
 
     def power_on(self):
         with socket.socket(socket.AF_UNIX) as listener:
@@ -138,6 +134,9 @@ class Board:
         assert result.returncode == 0, result
         return result.stdout.strip()
 
+    def us_since_boot(self, stamp, *unit):
+        return int(self.ssh('systemctl', 'show', '--value', '-p', stamp, *unit))
+
     def certificate(self):
         return ssl.get_server_certificate(('127.0.0.1', self.ports[443]))
 
@@ -173,8 +172,24 @@ class Board:
             self.cut_power()
 
     def it_then_serves_its_camera_over_tls_and_h2(self):
+        begin = time.monotonic()
         self.power_on()
+        eventually(lambda: LOADED in self.printed())
+        loaded = time.monotonic()
+        self.get('/snapshot')
+        seen = time.monotonic()
         self.frames_advance()
+        system = self.us_since_boot('UserspaceTimestampMonotonic')
+        service = self.us_since_boot('ActiveEnterTimestampMonotonic', 'fanlight')
+        print(f'# from power on to the first picture: {seen - begin:.0f} s, as this machine emulates '
+              f'them; u-boot had {loaded - begin:.0f} s of it, then Linux {system / 1e6:.0f} s until '
+              f'systemd ran, which had Fanlight ready after {service / 1e6:.0f} s of Linux')
+
+    def it_has_the_drivers_of_other_boards_cards(self):
+        """Those that Linux wants before it can mount anything are loaded from the initramfs."""
+        loaded = {line.split()[0] for line in self.ssh('cat', '/proc/modules').splitlines()}
+        for board, drivers in OTHER_DRIVERS.items():
+            assert loaded >= drivers, (board, drivers - loaded)
 
     def without_an_account_nobody_may_watch(self):
         assert eventually(lambda: self.curl('/snapshot'))[0] == '401'
@@ -214,13 +229,22 @@ class Board:
 
 def main():
     with tempfile.TemporaryDirectory(prefix='board-', dir='.') as name:
-        board = Board(Path(name).resolve())
+        made = cards.Cards(Path(name).resolve())
+        board = Board(made.folder, made.image('virt'))
         print(f'# the image has {board.image_bytes >> 20} MiB')
         try:
             return guest.run(guest.promises(
+                made.the_package_within_has_all_files_and_lintian_finds_nothing,
+                made.each_has_the_checksum_beside_it,
+                made.each_has_its_partitions_after_what_loads_them,
+                made.each_has_the_kernel_that_u_boot_is_told_of,
+                made.a_raspberry_pi_4_finds_u_boot_and_a_device_tree,
+                made.a_rock64_finds_u_boot_and_u_boot_a_device_tree,
+                made.u_boot_and_linux_start_the_system_on_a_raspberry_pis_card,
                 board.nobody_comes_in_before_the_card_says_who,
                 board.its_power_may_be_cut_at_any_moment,
                 board.it_then_serves_its_camera_over_tls_and_h2,
+                board.it_has_the_drivers_of_other_boards_cards,
                 board.without_an_account_nobody_may_watch,
                 board.the_program_may_be_killed,
                 board.its_root_is_read_only_and_its_data_fill_the_card,
