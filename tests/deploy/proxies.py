@@ -1,63 +1,25 @@
 """Reverse proxies with the settings in deploy/proxy: live pictures and the page below a prefix."""
-import pathlib
-import shutil
 import socket
 import ssl
 import subprocess
-import tempfile
 import unittest
 
-from server import Answer, Fanlight, Record, classic_parts, eventually, records
+from server import Answer, Fanlight, Record, classic_parts, records
 
+import proxy
 import tap
-
-SETTINGS = pathlib.Path(__file__).parents[2] / "deploy/proxy"
-SITE = """daemon off; pid {folder}/pid; error_log stderr;
-events {{}}
-http {{
-	access_log off;
-	client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-	fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
-	scgi_temp_path {folder}/scgi;
-	server {{
-		listen 127.0.0.1:{port} ssl http2;
-		ssl_certificate {folder}/site.pem; ssl_certificate_key {folder}/site.pem;
-{settings}
-	}}
-}}
-"""
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 class Proxied:
-    """The tests that each proxy has to pass; NAME, SETTINGS and command() are its own."""
+    """The tests that each proxy has to pass; COMMAND is its own."""
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="fanlight-proxy-"))
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-                        "-subj", "/CN=localhost", "-keyout", cls.folder / "key.pem", "-out",
-                        cls.folder / "cert.pem"], check=True, stderr=subprocess.DEVNULL)
-        (cls.folder / "site.pem").write_text((cls.folder / "cert.pem").read_text() +
-                                             (cls.folder / "key.pem").read_text())
         cls.fanlight = Fanlight("--size", "320x240", "--fps", "30")
         cls.addClassCleanup(cls.fanlight.close)
-        cls.port = free_port()
-        cls.proxy = subprocess.Popen(cls.command())
-        cls.addClassCleanup(cls.proxy.wait)
-        cls.addClassCleanup(cls.proxy.terminate)
-        eventually(cls.is_open)
-
-    @classmethod
-    def is_open(cls):
-        assert cls.proxy.poll() is None, "the proxy refuses its settings"
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", cls.port)) == 0
+        cls.proxy = proxy.Proxy(cls.COMMAND, cls.fanlight.port)
+        cls.addClassCleanup(cls.proxy.close)
+        cls.port = cls.proxy.port
 
     def request(self, path, *headers, method="GET"):
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -101,34 +63,18 @@ class Proxied:
 
     def test_h2_is_spoken(self):
         said = subprocess.run(
-            ["curl", "-sk", "--http2", "-o", self.folder / "picture", "-w", "%{http_version}",
+            ["curl", "-sk", "--http2", "-o", self.proxy.folder / "picture", "-w", "%{http_version}",
              f"https://127.0.0.1:{self.port}/camera/snapshot"], check=True, capture_output=True)
         self.assertEqual(said.stdout, b"2")
-        self.assertTrue((self.folder / "picture").read_bytes().startswith(b"\xff\xd8"))
+        self.assertTrue((self.proxy.folder / "picture").read_bytes().startswith(b"\xff\xd8"))
 
 
 class Nginx(Proxied, unittest.TestCase):
-    @classmethod
-    def command(cls):
-        settings = (SETTINGS / "nginx.conf").read_text()
-        assert settings.count("127.0.0.1:8080") == 1
-        (cls.folder / "nginx.conf").write_text(SITE.format(
-            folder=cls.folder, port=cls.port,
-            settings=settings.replace(":8080", f":{cls.fanlight.port}")))
-        return ["/usr/sbin/nginx", "-e", "stderr", "-c", cls.folder / "nginx.conf"]
+    COMMAND = staticmethod(proxy.nginx)
 
 
 class Haproxy(Proxied, unittest.TestCase):
-    @classmethod
-    def command(cls):
-        settings = (SETTINGS / "haproxy.cfg").read_text()
-        for theirs, ours in (("127.0.0.1:8080", f"127.0.0.1:{cls.fanlight.port}"),
-                             ("bind :443", f"bind 127.0.0.1:{cls.port}"),
-                             ("/etc/haproxy/site.pem", f"{cls.folder}/site.pem")):
-            assert settings.count(theirs) == 1, theirs
-            settings = settings.replace(theirs, ours)
-        (cls.folder / "haproxy.cfg").write_text(settings)
-        return ["/usr/sbin/haproxy", "-db", "-f", cls.folder / "haproxy.cfg"]
+    COMMAND = staticmethod(proxy.haproxy)
 
 
 if __name__ == "__main__":
