@@ -121,6 +121,26 @@ def it_reaches_cameras_screens_and_heaps_and_nothing_else():
     assert (STATE / "trial").exists()
 
 
+def systemd_can_put_all_of_its_threads_before_everything_else():
+    """As fanlight(1) says how."""
+    DROP_IN.write_text("[Service]\nCPUSchedulingPolicy=rr\nCPUSchedulingPriority=10\n"
+                       "CPUAffinity=1\nMemorySwapMax=0\n")
+    systemctl("daemon-reload")
+    systemctl("restart", "fanlight")
+    assert_serves()
+    threads = [int(path.name) for path in pathlib.Path(f"/proc/{main_pid()}/task").iterdir()]
+    assert len(threads) > 3, threads
+    for thread in threads:
+        assert os.sched_getscheduler(thread) == os.SCHED_RR, thread
+        assert os.sched_getparam(thread).sched_priority == 10, thread
+        assert os.sched_getaffinity(thread) == {1}, thread
+    group = systemctl("show", "--value", "-p", "ControlGroup", "fanlight")
+    assert pathlib.Path(f"/sys/fs/cgroup{group}/memory.swap.max").read_text() == "0\n"
+    DROP_IN.unlink()
+    systemctl("daemon-reload")
+    systemctl("restart", "fanlight")
+
+
 def killed_it_comes_back():
     before = main_pid()
     os.kill(before, 9)
@@ -171,6 +191,7 @@ def main():
         it_runs_as_its_own_user_without_capabilities,
         systemd_finds_the_units_right_and_the_exposure_below_two,
         it_reaches_cameras_screens_and_heaps_and_nothing_else,
+        systemd_can_put_all_of_its_threads_before_everything_else,
         killed_it_comes_back,
         systemd_opens_its_port_443,
         an_upgrade_keeps_settings_and_runs_the_new_program,
