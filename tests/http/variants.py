@@ -249,10 +249,13 @@ class Compressed(server.InFolder):
         for few in (["size=1/8"], ["size=1/2"], ["size=50", "size=30x30"],
                     ["size=1/8", "quality=20", "size=1/4"]):
             streams = [self.stream("/stream?" + query) for query in few] + [self.stream()]
-            for parts in itertools.islice(zip(*map(classic_parts, streams)), 3):
-                for query, (_, jpeg) in zip(few, parts):
+            # A machine that is too busy for the camera has placeholders come in between.
+            pictures = [(jpeg for headers, jpeg in classic_parts(stream)
+                         if "X-Fanlight-Placeholder" not in headers) for stream in streams]
+            for *some, passed in itertools.islice(zip(*pictures), 3):
+                for query, jpeg in zip(few, some):
                     self.assert_picture(jpeg, sizes[query])
-                self.assertEqual(parts[-1][1][-len(self.scan(own)):], self.scan(own))
+                self.assertEqual(passed[-len(self.scan(own)):], self.scan(own))
             for stream in streams:
                 stream.raw.close()
             eventually(lambda: not any(one["demand"] for one in self.fanlight.camera()["variants"]))
