@@ -1,4 +1,4 @@
-/* The desk with a driver that is made up here, ioctl by ioctl, and does not always say the truth. */
+/* The desk with a driver that does not always say the truth. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,234 +10,15 @@
 #include <cmocka.h>
 
 #include "camera/desk.h"
+#include "fake_device.h"
 
 /* As the server sends it. */
 #define AS_SENT      (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15))
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { AUTO_GAIN = V4L2_CID_BASE, GAIN, MODE, RATE, RESET, WIDE, BITS, TEXT, HOT, CROP, ODD };
-
-struct fake_control {
-	uint32_t id, type;
-	const char *title;
-	int64_t minimum, maximum;
-	uint64_t step;
-	int64_t initial;
-	uint32_t flags;
-	int64_t value; /* of a button: how often it was pressed */
-};
-
-static const struct fake_control everything[] = {
-	{V4L2_CID_USER_CLASS, V4L2_CTRL_TYPE_CTRL_CLASS, "User Controls"},
-	{AUTO_GAIN, V4L2_CTRL_TYPE_BOOLEAN, "Gain, Automatic", 0, 1, 1, 1},
-	{GAIN, V4L2_CTRL_TYPE_INTEGER, "Gain", 0, 100, 5, 50, V4L2_CTRL_FLAG_INACTIVE},
-	{MODE, V4L2_CTRL_TYPE_MENU, "Mode", 0, 2, 1, 0},
-	{RATE, V4L2_CTRL_TYPE_INTEGER_MENU, "Rate", 1, 2, 1, 1},
-	{RESET, V4L2_CTRL_TYPE_BUTTON, "Reset", 0, 0, 0, 0, V4L2_CTRL_FLAG_WRITE_ONLY},
-	{WIDE, V4L2_CTRL_TYPE_INTEGER64, "Wide", INT64_MIN, INT64_MAX, 1, 0},
-	{BITS, V4L2_CTRL_TYPE_BITMASK, "Bits", 0, (int32_t)0xffff0001, 0, 1},
-	{TEXT, V4L2_CTRL_TYPE_STRING, "Text", 2, 4, 1, 0, V4L2_CTRL_FLAG_HAS_PAYLOAD},
-	{HOT, V4L2_CTRL_TYPE_INTEGER, "Hot", 0, 9, 1, 3,
-		V4L2_CTRL_FLAG_READ_ONLY | V4L2_CTRL_FLAG_VOLATILE},
-	{CROP, V4L2_CTRL_TYPE_BOOLEAN, "Has Crop", 0, 1, 1, 0, V4L2_CTRL_FLAG_GRABBED},
-	{ODD, V4L2_CTRL_TYPE_U8, "Matrix", 0, 9, 1, 0, V4L2_CTRL_FLAG_HAS_PAYLOAD},
-};
-
-/* The driver: what it has, and its vices. */
-static struct {
-	struct fake_control controls[COUNT(everything)];
-	char text[8];
-	unsigned written;
-	unsigned events;     /* that are pending */
-	int refuses;         /* every write, with this errno */
-	bool gone;           /* unplugged */
-	bool endless_list;   /* controls, formats and sizes without end */
-	bool endless_events; /* another one whenever one was taken */
-} fake;
-
-/* ---- the driver ---- */
-
-static struct fake_control *fake_control(uint32_t id)
-{
-	for (size_t i = 0; i < COUNT(fake.controls); i++)
-		if (fake.controls[i].id == id)
-			return &fake.controls[i];
-	return NULL;
-}
-
-static int query_control(struct v4l2_query_ext_ctrl *query)
-{
-	uint32_t after = query->id & V4L2_CTRL_ID_MASK;
-	const struct fake_control *next = NULL;
-
-	for (size_t i = 0; i < COUNT(fake.controls); i++) {
-		const struct fake_control *control = &fake.controls[i];
-
-		if (control->id > after && (!next || control->id < next->id))
-			next = control;
-	}
-	if (!next && !fake.endless_list)
-		return -EINVAL;
-	*query = (struct v4l2_query_ext_ctrl){.id = after + 1, .type = V4L2_CTRL_TYPE_INTEGER};
-	memset(query->name, 0xff, sizeof query->name);
-	if (!next)
-		return 0;
-	*query = (struct v4l2_query_ext_ctrl){
-		.id = next->id,
-		.type = next->type,
-		.minimum = next->minimum,
-		.maximum = next->maximum,
-		.step = next->step,
-		.default_value = next->initial,
-		.flags = next->flags,
-		.elems = 1,
-		.elem_size = next->type == V4L2_CTRL_TYPE_STRING ? sizeof fake.text : 4,
-	};
-	strcpy(query->name, next->title);
-	return 0;
-}
-
-static int query_menu(struct v4l2_querymenu *item)
-{
-	if (item->id == RATE) {
-		item->value = item->index * 25;
-		return 0;
-	}
-	if (item->index == 1 && !fake.endless_list)
-		return -EINVAL; /* menus have holes */
-	strcpy((char *)item->name, item->index ? "Bright \x80\n" : "Dark");
-	return 0;
-}
-
-static int write_value(struct v4l2_ext_control *payload)
-{
-	struct fake_control *control = fake_control(payload->id);
-
-	if (fake.refuses)
-		return fake.refuses;
-	fake.written++;
-	if (control->type == V4L2_CTRL_TYPE_STRING)
-		memcpy(fake.text, payload->string, payload->size);
-	else if (control->type == V4L2_CTRL_TYPE_BUTTON)
-		control->value++;
-	else
-		control->value = control->type == V4L2_CTRL_TYPE_INTEGER64 ? payload->value64
-									   : payload->value;
-	/* An automatic holds what it sets. */
-	if (control->id == AUTO_GAIN)
-		fake_control(GAIN)->flags = control->value ? V4L2_CTRL_FLAG_INACTIVE : 0;
-	return 0;
-}
-
-static int read_value(struct v4l2_ext_control *payload)
-{
-	const struct fake_control *control = fake_control(payload->id);
-
-	if (!control)
-		return -EIO;
-	if (control->type == V4L2_CTRL_TYPE_STRING)
-		memcpy(payload->string, fake.text, sizeof fake.text);
-	else
-		payload->value64 = control->value;
-	return 0;
-}
-
-static int next_event(void)
-{
-	if (fake.endless_events)
-		return 0;
-	if (!fake.events)
-		return -ENOENT;
-	fake.events--;
-	return 0;
-}
-
-static int list_format(struct v4l2_fmtdesc *format)
-{
-	static const uint32_t formats[] = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_MJPEG};
-
-	if (format->index >= COUNT(formats) && !fake.endless_list)
-		return -EINVAL;
-	format->pixelformat = formats[format->index % COUNT(formats)];
-	strcpy((char *)format->description, "Some \xc3");
-	return 0;
-}
-
-static int list_size(struct v4l2_frmsizeenum *size)
-{
-	if (size->index > 1 && !fake.endless_list)
-		return -EINVAL;
-	size->type = V4L2_FRMSIZE_TYPE_DISCRETE;
-	size->discrete.width = size->index ? 320 : 640;
-	size->discrete.height = size->index ? 240 : 480;
-	return 0;
-}
-
-static int list_interval(struct v4l2_frmivalenum *interval)
-{
-	if (interval->index > 1 && !fake.endless_list)
-		return -EINVAL;
-	interval->type = V4L2_FRMIVAL_TYPE_DISCRETE;
-	interval->discrete = (struct v4l2_fract){
-		interval->index ? 100 : 1001, interval->index ? 1500 : 30000};
-	return 0;
-}
-
-static int drive(unsigned long request, void *arg)
-{
-	struct v4l2_capability *capability = arg;
-
-	if (fake.gone)
-		return -ENODEV;
-	switch (request) {
-	case VIDIOC_QUERYCAP:
-		capability->capabilities = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING;
-		return 0;
-	case VIDIOC_QUERY_EXT_CTRL:
-		return query_control(arg);
-	case VIDIOC_QUERYMENU:
-		return query_menu(arg);
-	case VIDIOC_S_EXT_CTRLS:
-		return write_value(((struct v4l2_ext_controls *)arg)->controls);
-	case VIDIOC_G_EXT_CTRLS:
-		return read_value(((struct v4l2_ext_controls *)arg)->controls);
-	case VIDIOC_SUBSCRIBE_EVENT:
-		return 0;
-	case VIDIOC_DQEVENT:
-		return next_event();
-	case VIDIOC_ENUM_FMT:
-		return list_format(arg);
-	case VIDIOC_ENUM_FRAMESIZES:
-		return list_size(arg);
-	case VIDIOC_ENUM_FRAMEINTERVALS:
-		return list_interval(arg);
-	default:
-		return -ENOTTY;
-	}
-}
-
-/* The linker puts it in the place of ioctl(). */
-int __wrap_ioctl(int fd, unsigned long request, ...);
-int __wrap_ioctl(int fd, unsigned long request, ...)
-{
-	va_list args;
-	int err;
-
-	assert_true(fd >= 0);
-	va_start(args, request);
-	err = drive(request, va_arg(args, void *));
-	va_end(args);
-	if (!err)
-		return 0;
-	errno = -err;
-	return -1;
-}
-
-/* ---- the desk ---- */
-
 static const struct camera_info info = {
 	.kind = CAMERA_V4L2,
-	.path = "/dev/null", /* opens; the rest is the driver's */
+	.path = FAKE_PATH,
 	.device_fourcc = V4L2_PIX_FMT_YUYV,
 	.width = 640,
 	.height = 480,
@@ -253,12 +34,7 @@ ON_CONTROL static int plug_in(void)
 {
 	char reason[CAMERA_REASON_BYTES];
 
-	memset(&fake, 0, sizeof fake);
-	memcpy(fake.controls, everything, sizeof everything);
-	for (size_t i = 0; i < COUNT(everything); i++)
-		if (everything[i].type != V4L2_CTRL_TYPE_BUTTON)
-			fake.controls[i].value = everything[i].initial;
-	strcpy(fake.text, "abc");
+	fake_plug_in((struct fake_device){0});
 	return desk_open(&desk, &info, reason);
 }
 
@@ -383,9 +159,11 @@ ON_CONTROL static void formats_are_told(void **state)
 	free(text);
 	text = json_dumps(json_object_get(last, "formats"), AS_SENT);
 	assert_string_equal(text, "[{\"fourcc\":\"YUYV\",\"description\":\"Some ?\",\"sizes\":["
+				  "{\"width\":1280,\"height\":720,\"fps\":[29.97,15]},"
 				  "{\"width\":640,\"height\":480,\"fps\":[29.97,15]},"
 				  "{\"width\":320,\"height\":240,\"fps\":[29.97,15]}]},"
 				  "{\"fourcc\":\"MJPG\",\"description\":\"Some ?\",\"sizes\":["
+				  "{\"width\":1280,\"height\":720,\"fps\":[29.97,15]},"
 				  "{\"width\":640,\"height\":480,\"fps\":[29.97,15]},"
 				  "{\"width\":320,\"height\":240,\"fps\":[29.97,15]}]}]");
 	free(text);
@@ -405,7 +183,7 @@ ON_CONTROL static size_t count_sizes(void)
 ON_CONTROL static void lists_without_end_are_cut_off(void **state)
 {
 	(void)state;
-	fake.endless_list = true;
+	fake.endless_lists = true;
 	fake_control(MODE)->maximum = INT64_MAX;
 	assert_int_equal(ask(""), 0);
 	assert_in_range(json_array_size(json_object_get(last, "controls")), 100, 2000);
@@ -456,7 +234,7 @@ ON_CONTROL static void bad_values_are_refused_before_anything_is_touched(void **
 		{"{\"controls\":{\"rate\":2,\"gian\":1}}", "gian",
 			"the nearest are gain_automatic, gain, rate"},
 		{"{\"controls\":{\"rate\":2},\"format\":{\"width\":1,\"height\":1}}", NULL,
-			"no size 1x1 in YUYV; there is 640x480, 320x240"},
+			"no size 1x1 in YUYV; there is 1280x720, 640x480, 320x240"},
 	};
 
 	(void)state;
@@ -521,11 +299,11 @@ ON_CONTROL static void driver_that_refuses_is_quoted(void **state)
 	(void)state;
 	fake.refuses = -EIO;
 	assert_refused(-EIO, "{\"controls\":{\"mode\":2}}", "mode",
-		"/dev/null refuses control mode=2: Input/output error");
+		FAKE_PATH " refuses control mode=2: Input/output error");
 	/* That is no bad request: those before it were set. */
 	fake.refuses = -EINVAL;
 	assert_refused(-EIO, "{\"controls\":{\"mode\":2}}", "mode",
-		"/dev/null refuses control mode=2: Invalid argument");
+		FAKE_PATH " refuses control mode=2: Invalid argument");
 }
 
 ON_CONTROL static void bad_requests_are_told_what_is_wrong(void **state)

@@ -1,266 +1,37 @@
-/* What drivers do that none here does: a V4L2 device made of answers, behind ioctl() and mmap(). */
+/* A V4L2 camera whose driver does what none here does. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <cmocka.h>
-#include <linux/dma-heap.h>
 #include <linux/videodev2.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "camera/camera_ops.h"
-
-#define PATH    "/dev/fake-camera"
-#define HEAP    "/dev/dma_heap/system"
-#define BUFFERS 8
-
-static const uint32_t sizes[][2] = {{1280, 720}, {640, 480}, {320, 240}};
-
-static struct fake {
-	int fd;                 /* of the last open() */
-	size_t memory_bytes;    /* for buffers */
-	uint32_t width, height; /* as set */
-	bool queued[BUFFERS];
-	unsigned filled;         /* buffers */
-	struct v4l2_buffer next; /* the first of them; those after it have higher numbers */
-	int mapped;              /* buffers of ours that are mapped */
-	unsigned calls;          /* since it was opened */
-	unsigned refused_call;   /* of those; 0 for none */
-	int refusal;             /* its errno */
-	short polled;            /* what poll() tells of it */
-	uint32_t lies;           /* by so much is the number of a filled buffer too high */
-	uint32_t grown_bytes;    /* by which buffers but the first are longer */
-	int fails;               /* instead of giving a picture, with this errno */
-	bool endless;            /* inputs, standards and events */
-	int refuses;             /* controls, with this errno */
-	const char *bus;         /* where it is; NULL says nothing */
-	uint32_t imports;        /* so many dma-bufs of others; further ones with EFAULT */
-	int heap_fd;             /* a DMA heap of this machine, once opened */
-	bool has_heap;
-} fake;
+#include "fake_device.h"
 
 static struct camera_stats stats;
 static char reason[CAMERA_REASON_BYTES];
-
-/* ---- the device; the linker puts these in the place of libc's ---- */
-
-int __wrap_open64(const char *path, int flags, ...);
-int __wrap_ioctl(int fd, unsigned long request, ...);
-void *__wrap_mmap64(void *at, size_t bytes, int prot, int flags, int fd, off_t offset);
-int __wrap_munmap(void *at, size_t bytes);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
-void *__real_mmap64(void *at, size_t bytes, int prot, int flags, int fd, off_t offset);
-int __real_munmap(void *at, size_t bytes);
-
-int __wrap_open64(const char *path, int flags, ...)
-{
-	(void)flags;
-	if (!strcmp(path, PATH))
-		return fake.fd = fd_event();
-	if (fake.has_heap && !strcmp(path, HEAP))
-		return fake.heap_fd = fd_event();
-	errno = ENOENT;
-	return -1;
-}
-
-void *__wrap_mmap64(void *at, size_t bytes, int prot, int flags, int fd, off_t offset)
-{
-	(void)flags;
-	(void)offset;
-	assert_true(fd == fake.fd || fake.has_heap);
-	at = __real_mmap64(at, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	fake.mapped += at != MAP_FAILED;
-	return at;
-}
-
-int __wrap_munmap(void *at, size_t bytes)
-{
-	fake.mapped--;
-	return __real_munmap(at, bytes);
-}
-
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
-{
-	(void)timeout_ms;
-	assert_int_equal(n, 1);
-	assert_int_equal(fds->fd, fake.fd);
-	fds->revents = fake.polled;
-	return fake.polled != 0;
-}
-
-static uint32_t picture_bytes(void)
-{
-	return fake.width * fake.height * 2;
-}
-
-static int fake_format(struct v4l2_format *format)
-{
-	struct v4l2_pix_format *pix = &format->fmt.pix;
-
-	pix->width = fake.width;
-	pix->height = fake.height;
-	pix->pixelformat = V4L2_PIX_FMT_YUYV;
-	pix->bytesperline = fake.width * 2;
-	pix->sizeimage = picture_bytes();
-	return 0;
-}
-
-static int fake_size(struct v4l2_frmsizeenum *size)
-{
-	if (size->index >= sizeof sizes / sizeof *sizes)
-		return -EINVAL;
-	size->type = V4L2_FRMSIZE_TYPE_DISCRETE;
-	size->discrete.width = sizes[size->index][0];
-	size->discrete.height = sizes[size->index][1];
-	return 0;
-}
-
-static int fake_dequeue(struct v4l2_buffer *buffer)
-{
-	uint32_t index = 0;
-
-	if (!fake.filled)
-		return fake.fails ? fake.fails : -EAGAIN;
-	while (!fake.queued[index])
-		assert_true(++index < BUFFERS);
-	fake.filled--;
-	fake.queued[index] = false;
-	*buffer = fake.next;
-	fake.next.sequence++;
-	buffer->index = index + fake.lies;
-	return 0;
-}
-
-/* Its only one is a gain. */
-static int fake_control(struct v4l2_query_ext_ctrl *query)
-{
-	if ((query->id & V4L2_CTRL_ID_MASK) >= V4L2_CID_GAIN)
-		return -EINVAL;
-	*query = (struct v4l2_query_ext_ctrl){.id = V4L2_CID_GAIN,
-		.type = V4L2_CTRL_TYPE_INTEGER,
-		.name = "Gain",
-		.maximum = 9,
-		.step = 1};
-	return 0;
-}
-
-static int fake_queue(const struct v4l2_buffer *buffer)
-{
-	if (buffer->memory == V4L2_MEMORY_DMABUF) {
-		assert_true(fcntl(buffer->m.fd, F_GETFD) >= 0);
-		if (buffer->index >= fake.imports)
-			return -EFAULT;
-	}
-	fake.queued[buffer->index] = true;
-	return 0;
-}
-
-static int fake_heap(unsigned long request, struct dma_heap_allocation_data *allocation)
-{
-	assert_int_equal(request, DMA_HEAP_IOCTL_ALLOC);
-	assert_true(allocation->len >= picture_bytes());
-	allocation->fd = (uint32_t)fd_event();
-	return 0;
-}
-
-static int answer(unsigned long request, void *arg)
-{
-	struct v4l2_requestbuffers *buffers = arg;
-	struct v4l2_capability *capability = arg;
-	struct v4l2_fmtdesc *description = arg;
-	struct v4l2_format *format = arg;
-	struct v4l2_buffer *buffer = arg;
-
-	switch (request) {
-	case VIDIOC_QUERYCAP:
-		capability->capabilities = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING;
-		if (fake.bus)
-			strcpy((char *)capability->bus_info, fake.bus);
-		return 0;
-	case VIDIOC_ENUM_FMT:
-		description->pixelformat = V4L2_PIX_FMT_YUYV;
-		return description->index ? -EINVAL : 0;
-	case VIDIOC_ENUM_FRAMESIZES:
-		return fake_size(arg);
-	case VIDIOC_S_FMT:
-		fake.width = format->fmt.pix.width;
-		fake.height = format->fmt.pix.height;
-		return fake_format(arg);
-	case VIDIOC_G_FMT:
-		return fake_format(arg);
-	case VIDIOC_REQBUFS:
-		return (size_t)buffers->count * picture_bytes() > fake.memory_bytes ? -ENOMEM : 0;
-	case VIDIOC_QUERYBUF:
-		buffer->length = picture_bytes() + (buffer->index ? fake.grown_bytes : 0);
-		return 0;
-	case VIDIOC_QBUF:
-		return fake_queue(buffer);
-	case VIDIOC_DQBUF:
-		return fake_dequeue(arg);
-	case VIDIOC_STREAMOFF:
-		memset(fake.queued, 0, sizeof fake.queued);
-		return 0;
-	case VIDIOC_STREAMON:
-		return 0;
-	case VIDIOC_QUERY_EXT_CTRL:
-		return fake_control(arg);
-	case VIDIOC_S_EXT_CTRLS:
-		return fake.refuses;
-	case VIDIOC_DQEVENT:
-		((struct v4l2_event *)arg)->type = V4L2_EVENT_SOURCE_CHANGE;
-		return fake.endless ? 0 : -ENOENT;
-	case VIDIOC_ENUMINPUT:
-	case VIDIOC_ENUMSTD:
-		return fake.endless ? 0 : -EINVAL;
-	}
-	return -ENOTTY;
-}
-
-int __wrap_ioctl(int fd, unsigned long request, ...)
-{
-	va_list args;
-	int err;
-
-	assert_true(++fake.calls < 1000 * 1000); /* or it would go on for ever */
-	va_start(args, request);
-	if (fake.calls == fake.refused_call) {
-		err = fake.refusal;
-	} else if (fake.has_heap && fd == fake.heap_fd) {
-		err = fake_heap(request, va_arg(args, void *));
-	} else {
-		assert_int_equal(fd, fake.fd);
-		err = answer(request, va_arg(args, void *));
-	}
-	va_end(args);
-	errno = -err;
-	return err ? -1 : 0;
-}
-
-/* ---- a camera of it ---- */
 
 static const struct camera_config config = {.name = "test"};
 
 /* Open a device with its vices. */
 ON_CAPTURE static int open_fake(
-	struct fake with, const struct camera_config *wish, struct camera **ret_camera)
+	struct fake_device with, const struct camera_config *wish, struct camera **ret_camera)
 {
-	fake = with;
-	fake.fd = fake.heap_fd = -1;
+	fake_plug_in(with);
 	stats = (struct camera_stats){.captured = 0};
-	return v4l2_open(wish, PATH, &stats, ret_camera, reason);
+	return v4l2_open(wish, FAKE_PATH, &stats, ret_camera, reason);
 }
 
 ON_CAPTURE static int open_with(size_t memory_bytes, struct camera **ret_camera)
 {
-	return open_fake((struct fake){.memory_bytes = memory_bytes}, &config, ret_camera);
+	return open_fake((struct fake_device){.memory_bytes = memory_bytes}, &config, ret_camera);
 }
 
 ON_CAPTURE static struct camera *start(void)
@@ -278,7 +49,7 @@ static void fill(uint32_t sequence, uint64_t stamp_ns)
 	fake.filled = 1;
 	fake.next = (struct v4l2_buffer){
 		.flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC,
-		.bytesused = picture_bytes(),
+		.bytesused = fake_picture_bytes(),
 		.sequence = sequence,
 		.timestamp = {(time_t)(stamp_ns / NS_PER_S),
 			(suseconds_t)(stamp_ns % NS_PER_S / NS_PER_US)},
@@ -388,7 +159,8 @@ ON_CAPTURE static void stamps_that_cannot_be_are_replaced_and_counted(void **sta
 ON_CAPTURE static void frames_of_an_impossible_size_go_back_and_are_counted(void **state)
 {
 	struct camera *camera = start();
-	const uint32_t bad[] = {0, 1, picture_bytes() - 1, picture_bytes() + 1, UINT32_MAX};
+	const uint32_t bad[] = {
+		0, 1, fake_picture_bytes() - 1, fake_picture_bytes() + 1, UINT32_MAX};
 	struct frame frame;
 
 	(void)state;
@@ -405,7 +177,7 @@ ON_CAPTURE static void frames_of_an_impossible_size_go_back_and_are_counted(void
 
 ON_CAPTURE static void buffers_that_the_driver_does_not_have_are_an_error(void **state)
 {
-	static const uint32_t lies[] = {BUFFERS, UINT32_MAX};
+	static const uint32_t lies[] = {FAKE_BUFFERS, UINT32_MAX};
 	struct camera *camera = start();
 	struct frame lent, frame;
 
@@ -443,11 +215,11 @@ ON_CAPTURE static void errors_that_poll_tells_are_told(void **state)
 /* Use a device that refuses one call. Returns whether there was such a call. */
 ON_CAPTURE static bool use_refusing(unsigned call, int refusal, bool has_heap)
 {
-	const struct fake with = {.memory_bytes = SIZE_MAX,
+	const struct fake_device with = {.memory_bytes = SIZE_MAX,
 		.refused_call = call,
 		.refusal = refusal,
 		.has_heap = has_heap,
-		.imports = BUFFERS};
+		.imports = FAKE_BUFFERS};
 	struct camera *camera = NULL;
 	unsigned fds = open_fds();
 	struct frame frame;
@@ -492,7 +264,7 @@ ON_CAPTURE static void format_that_changes_in_silence_is_noticed(void **state)
 	fill(0, clock_now_ns());
 	fake.width = 320;
 	fake.height = 240;
-	fake.next.bytesused = picture_bytes();
+	fake.next.bytesused = fake_picture_bytes();
 	assert_int_equal(camera_borrow(camera, &frame), -ESTALE);
 	camera_close(camera);
 }
@@ -516,11 +288,11 @@ ON_CAPTURE static void without_memory_buffers_are_fewer_then_smaller(void **stat
 	struct camera *camera;
 
 	(void)state;
-	assert_int_equal(buffers_with(6, sizes[0]), 6);
-	assert_int_equal(buffers_with(5, sizes[0]), 3);
-	assert_int_equal(buffers_with(2, sizes[0]), 2);
-	assert_int_equal(buffers_with(2, sizes[1]), 2);
-	assert_int_equal(buffers_with(6, sizes[2]), 6);
+	assert_int_equal(buffers_with(6, fake_sizes[0]), 6);
+	assert_int_equal(buffers_with(5, fake_sizes[0]), 3);
+	assert_int_equal(buffers_with(2, fake_sizes[0]), 2);
+	assert_int_equal(buffers_with(2, fake_sizes[1]), 2);
+	assert_int_equal(buffers_with(6, fake_sizes[2]), 6);
 	assert_int_equal(open_with(1, &camera), -ENOMEM);
 	assert_int_equal(fake.mapped, 0);
 }
@@ -544,7 +316,8 @@ ON_CAPTURE static void thousand_openings_leave_nothing_behind(void **state)
 
 ON_CAPTURE static void buffers_of_different_lengths_are_copied_whole(void **state)
 {
-	const struct fake with = {.memory_bytes = 3 * 1280 * 720 * 2, .grown_bytes = 1 << 20};
+	const struct fake_device with = {
+		.memory_bytes = 3 * 1280 * 720 * 2, .grown_bytes = 1 << 20};
 	struct camera *camera;
 
 	(void)state;
@@ -559,7 +332,7 @@ ON_CAPTURE static void buffers_of_different_lengths_are_copied_whole(void **stat
 }
 
 /* Open with a heap in this machine; what is told of the buffers' memory. */
-ON_CAPTURE static struct camera_info memory_of(struct fake with, enum camera_memory memory)
+ON_CAPTURE static struct camera_info memory_of(struct fake_device with, enum camera_memory memory)
 {
 	const struct camera_config wish = {.name = "test", .memory = memory};
 	unsigned fds = open_fds();
@@ -583,12 +356,13 @@ ON_CAPTURE static struct camera_info memory_of(struct fake with, enum camera_mem
 
 ON_CAPTURE static void heap_serves_a_driver_that_takes_it(void **state)
 {
-	struct camera_info info = memory_of((struct fake){.imports = BUFFERS}, CAMERA_MEMORY_AUTO);
+	struct camera_info info = memory_of(
+		(struct fake_device){.imports = FAKE_BUFFERS}, CAMERA_MEMORY_AUTO);
 
 	(void)state;
 	assert_true(info.dmabuf);
 	assert_string_equal(info.memory, "heap");
-	assert_string_equal(info.memory_path, HEAP);
+	assert_string_equal(info.memory_path, FAKE_HEAP);
 	assert_string_equal(info.memory_note, "");
 }
 
@@ -599,18 +373,20 @@ ON_CAPTURE static void driver_that_takes_not_every_buffer_has_its_own(void **sta
 	(void)state;
 	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
 		for (uint32_t n = 0; n < 6; n += 5) {
-			struct camera_info info = memory_of((struct fake){.imports = n}, asked[i]);
+			struct camera_info info = memory_of(
+				(struct fake_device){.imports = n}, asked[i]);
 
 			assert_string_equal(info.memory, "mmap");
 			assert_string_equal(info.memory_path, "");
-			assert_string_equal(info.memory_note, HEAP ": Bad address");
+			assert_string_equal(info.memory_note, FAKE_HEAP ": Bad address");
 		}
 }
 
 ON_CAPTURE static void left_the_choice_a_usb_camera_has_its_own_memory(void **state)
 {
 	struct camera_info info = memory_of(
-		(struct fake){.imports = BUFFERS, .bus = "usb-0000:00:14.0-1"}, CAMERA_MEMORY_AUTO);
+		(struct fake_device){.imports = FAKE_BUFFERS, .bus = "usb-0000:00:14.0-1"},
+		CAMERA_MEMORY_AUTO);
 
 	(void)state;
 	assert_string_equal(info.memory, "mmap");
@@ -623,7 +399,7 @@ ON_CAPTURE static void events_without_end_are_left_alone(void **state)
 	struct frame frame;
 
 	(void)state;
-	fake.endless = true;
+	fake.endless_events = true;
 	fake.fails = -EIO;
 	assert_int_equal(camera_borrow(camera, &frame), -EIO);
 	camera_close(camera);
@@ -633,7 +409,7 @@ ON_CAPTURE static void inputs_and_standards_without_end_are_cut_off(void **state
 {
 	static const struct camera_config wishes[] = {
 		{.name = "test", .input = "none such"}, {.name = "test", .standard = "PAL"}};
-	const struct fake with = {.memory_bytes = SIZE_MAX, .endless = true};
+	const struct fake_device with = {.memory_bytes = SIZE_MAX, .endless_lists = true};
 	struct camera *camera;
 
 	(void)state;
@@ -648,7 +424,7 @@ ON_CAPTURE static void control_out_of_range_is_no_missing_signal(void **state)
 {
 	static const struct camera_config wish = {
 		.name = "test", .n_controls = 1, .controls = {{"gain", 5}}};
-	const struct fake with = {.memory_bytes = SIZE_MAX, .refuses = -ERANGE};
+	const struct fake_device with = {.memory_bytes = SIZE_MAX, .refuses = -ERANGE};
 	struct camera *camera;
 
 	(void)state;
