@@ -737,7 +737,8 @@ static int write_report(const char *path, unsigned rounds, json_t *rows)
 static int usage(int status)
 {
 	fprintf(stderr,
-		"usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy] [order] [filter] [decode]\n",
+		"usage: bench-encode [--rounds 1..%d] [--json FILE] [cpu] [idle] [busy] [order] "
+		"[filter] [decode]\n",
 		ROUNDS_MOST);
 	return status;
 }

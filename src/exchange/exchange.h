@@ -45,8 +45,8 @@ struct exchange {
 };
 
 /*
- * Set up an exchange over EXCHANGE_SLOTS slots (EXCHANGE_SLOTS_KEEPING) of slot_bytes each, which the caller provides,
- * zeroed, and keeps until exchange_finish().
+ * Set up an exchange over EXCHANGE_SLOTS slots of slot_bytes each, EXCHANGE_SLOTS_KEEPING for a
+ * reader that keeps two, which the caller provides, zeroed, and keeps until exchange_finish().
  * Returns 0, or a negative errno when no eventfd can be had.
  */
 ANY_THREAD int exchange_init(struct exchange *ex, void *slots, size_t slot_bytes);

@@ -32,8 +32,9 @@ ANY_THREAD int multipart_init(struct multipart *multipart, const char *content_t
 ANY_THREAD int multipart_add(struct multipart *multipart, const void *data, size_t bytes);
 
 /*
- * The next live picture that is complete; placeholders are skipped. Returns 1 and the picture, whose bytes are valid until the
- * next call; 0 when more bytes are needed; -EBADMSG when they can be no such stream.
+ * The next live picture that is complete; placeholders are skipped. Returns 1 and the picture, whose
+ * bytes are valid until the next call; 0 when more bytes are needed; -EBADMSG when they can be no
+ * such stream.
  */
 ANY_THREAD int multipart_next(struct multipart *multipart, struct picture *ret_picture);
 
