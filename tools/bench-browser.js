@@ -4,9 +4,9 @@
  *
  * How old a picture is when a browser shows it: from the moment of capture, which the test pattern
  * bears as a stamp, until it stands in the memory of the screen of an X server, looked at every
- * millisecond; which treats all browsers alike and all ways: the page's live transport, drawn by
- * its worker and by itself, and an <img>, in both layouts. The ways take turns, in a fresh browser
- * each round. Prints the figures, medians over the rounds, as JSON.
+ * millisecond; which treats all browsers alike and all ways: the page's live transport, with a
+ * worker where the page wants one and without, and an <img>, in both layouts. The ways take turns,
+ * in a fresh browser each round. Prints the figures, medians over the rounds, as JSON.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,8 +26,8 @@ const BROWSERS = ['chromium', 'firefox'];
 const STEADY = 5; // pictures seen at one place: that is where they are
 const OLD_MS = 10000; // no picture is so old; it is something else that looks like a stamp
 const WAYS = {
-  'live, worker': async (browser, url) => [await openLive(browser, url), picture(1)],
-  'live, page': async (browser, url) =>
+  'live': async (browser, url) => [await openLive(browser, url), picture(1)],
+  'live, no worker': async (browser, url) =>
     [await openLive(browser, url, () => delete window.Worker), picture(1)],
   'img early': async (browser, url) => [await openBareImage(browser, url, 'early'), 'img'],
   'img classic': async (browser, url) => [await openBareImage(browser, url, 'classic'), 'img'],

@@ -1,15 +1,16 @@
 /*
  * How pictures come: over the live transport, drawn by a worker; drawn by the page, where canvases
- * cannot be handed to a worker; or as an <img> of the stream, where the browser lacks what the live
- * transport needs. All are used alike:
+ * cannot be handed to a worker; shown by the page in an <img>, where canvases would be slower; or as
+ * an <img> of the stream, where the browser lacks what the live transport needs. All are used alike:
  *   element                  what shows the picture
  *   start(fps, width)        take it; fps 0 is all there are, width 0 the camera's own
  *   stop()                   let it go
  *   retry()                  do not wait any longer for the next attempt
  *   snapshot()               a promise of the picture shown and when it was taken, or of nothing
- * and tell what stream.js says; an <img> has no figures.
+ * and tell what stream.js says; an <img> of the stream has no figures.
  */
 import { LiveImage } from './image.js';
+import { canvasesAreQuick, inImage, onCanvas } from './show.js';
 import { LiveStream } from './stream.js';
 
 /* The worker, once it runs; undefined where there is none. */
@@ -74,9 +75,9 @@ class WorkerLink {
 }
 
 class PageLink extends LiveStream {
-  constructor(url, canvas, tell) {
-    super(url, canvas, tell);
-    this.element = canvas;
+  constructor(url, element, show, tell) {
+    super(url, show(element), tell);
+    this.element = element;
   }
 
   async snapshot() {
@@ -87,12 +88,16 @@ class PageLink extends LiveStream {
 /* Gives a function that opens the link of a camera: (name, tell). */
 export async function chooseLink() {
   const canLive = window.createImageBitmap && window.ReadableStream && window.AbortController;
-  const worker = canLive && await startWorker();
+  const canDraw = canLive && canvasesAreQuick();
+  const worker = canDraw && await startWorker();
   const canvas = () => document.createElement('canvas');
+  const image = (name) => Object.assign(new Image(), { alt: `Live picture of ${name}` });
 
   if (worker)
     return (name, tell) => new WorkerLink(worker, `${name}/live`, canvas(), tell);
+  if (canDraw)
+    return (name, tell) => new PageLink(`${name}/live`, canvas(), onCanvas, tell);
   if (canLive)
-    return (name, tell) => new PageLink(`${name}/live`, canvas(), tell);
-  return (name, tell) => new LiveImage(`${name}/stream`, new Image(), tell);
+    return (name, tell) => new PageLink(`${name}/live`, image(name), inImage, tell);
+  return (name, tell) => new LiveImage(`${name}/stream`, image(name), tell);
 }

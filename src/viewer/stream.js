@@ -1,11 +1,11 @@
 /*
- * One camera's live stream, from the server onto a canvas: always the newest picture, and every
+ * One camera's live stream, from the server onto the page: always the newest picture, and every
  * picture with its age. Runs in the worker, or in the page where there is none.
  *
  * What there is to tell, tell() is told:
  *   { link: 'connecting' }, { link: 'open' }, { link: 'broken', seconds } to the next attempt
  *   { status } as the server sends it, `since` in ms of the wall clock
- *   { figures } twice a second; shownMs is how old the picture on the canvas is by now
+ *   { figures } twice a second; shownMs is how old the picture shown is by now
  */
 import { Figures, ageOf } from './age.js';
 import { ServerClock } from './clock.js';
@@ -17,6 +17,7 @@ const CLOCK_REFRESH_MS = 30000;
 const CLOCK_WRONG_MS = 500; // by what a hello can be late
 const FIGURES_MS = 500;
 const SILENCE_MS = 5000; // of a camera that is online
+const FRAME_MS = 16; // after which a screen shows what was drawn
 
 /* Of the one server that all streams come from. */
 const clock = new ServerClock();
@@ -38,15 +39,9 @@ function keepClock() {
     measureClock().catch(() => {}); // the stream will tell that the server is gone
 }
 
-/* Wait until what was drawn is on its way to the screen. */
-function presented() {
-  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-}
-
 export class LiveStream {
   #url;
-  #canvas;
-  #context;
+  #show;
   #tell;
   #fps;
   #width;
@@ -59,16 +54,16 @@ export class LiveStream {
   #online;
   #heardMs;
   #reader;
-  #decoding = false;
-  #waiting; // picture to decode next
-  #shown; // picture on the canvas
+  #showing = false;
+  #waiting; // picture to show next
+  #shown; // picture on the page
   #id; // of this stream, for acknowledgements
   #posting = false;
 
-  constructor(url, canvas, tell) {
+  /* show is one of the ways of show.js. */
+  constructor(url, show, tell) {
     this.#url = url;
-    this.#canvas = canvas;
-    this.#context = canvas.getContext('2d', { alpha: false, desynchronized: true });
+    this.#show = show;
     this.#tell = tell;
   }
 
@@ -85,7 +80,7 @@ export class LiveStream {
     this.#run();
   }
 
-  /* Let the stream go; what is on the canvas stays. */
+  /* Let the stream go; the picture stays. */
   stop() {
     this.#attempt?.abort();
     this.#attempt = undefined;
@@ -98,7 +93,7 @@ export class LiveStream {
     this.#retry?.();
   }
 
-  /* The very picture on the canvas, and when it was taken; undefined before the first. */
+  /* The very picture shown, and when it was taken; undefined before the first. */
   snapshot() {
     return this.#shown &&
       { blob: this.#shown.blob, takenMs: Date.now() - this.#age(this.#shown) };
@@ -186,31 +181,24 @@ export class LiveStream {
     this.#pauses.reset();
     this.#figures.arrived(blob.size);
     this.#waiting = { ...record, parts: undefined, blob, signal, heardMs: this.#heardMs };
-    if (!this.#decoding)
-      this.#decode();
+    if (!this.#showing)
+      this.#showNewest();
   }
 
-  async #decode() {
-    this.#decoding = true;
+  async #showNewest() {
+    this.#showing = true;
     while (this.#waiting) {
       const picture = this.#waiting;
 
       this.#waiting = undefined;
-      const bitmap = await createImageBitmap(picture.blob).catch(() => undefined);
-
-      if (bitmap && !picture.signal.aborted)
-        this.#draw(picture, bitmap);
-      bitmap?.close();
+      picture.size = await this.#show(picture.blob, () => !picture.signal.aborted);
+      if (picture.size)
+        this.#drawn(picture);
     }
-    this.#decoding = false;
+    this.#showing = false;
   }
 
-  #draw(picture, bitmap) {
-    const canvas = this.#canvas;
-
-    if (canvas.width !== bitmap.width || canvas.height !== bitmap.height)
-      Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
-    this.#context.drawImage(bitmap, 0, 0);
+  #drawn(picture) {
     const last = this.#shown;
 
     this.#shown = picture;
@@ -227,15 +215,16 @@ export class LiveStream {
   /*
    * Tell the server what has been drawn, so that it can send no more than the way can carry. One at
    * a time: what is drawn meanwhile is told of by the newest. Not at once, for a request keeps the
-   * browser from the picture: in Chromium it stood on the screen 3 ms later.
+   * browser from the picture: in Chromium it stood on the screen 3 ms later. Nor by an animation
+   * frame, for one that was asked for lets Firefox hold the next picture back until another.
    */
   async #acknowledge({ signal }) {
     if (this.#posting)
       return;
     this.#posting = true;
-    for (let told;;) {
-      await presented();
-      if (!this.#id || told === this.#shown)
+    for (let told; told !== this.#shown;) {
+      await new Promise((resolve) => setTimeout(resolve, FRAME_MS));
+      if (!this.#id)
         break;
       told = this.#shown;
       // What may be stored, Firefox keeps an entry of, even of a POST.
@@ -258,11 +247,10 @@ export class LiveStream {
 
   #tick() {
     const now = performance.now();
-    const { width, height } = this.#canvas;
 
     keepClock();
     if (this.#shown)
-      this.#tell({ figures: { ...this.#figures.summary(now), width, height,
+      this.#tell({ figures: { ...this.#figures.summary(now), ...this.#shown.size,
         shownMs: this.#age(this.#shown) } });
     if (this.#id && this.#online && now - this.#heardMs > SILENCE_MS)
       this.#attempt.abort();

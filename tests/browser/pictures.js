@@ -31,7 +31,7 @@ async function page_and_all_that_belongs_to_it_are_less_than_60_kb({ browser, fa
 
   for (const url of urls)
     bytes += (await (await fetch(url)).arrayBuffer()).byteLength;
-  assert.ok(urls.has(`${fanlight.url('http')}worker.js`));
+  assert.ok(urls.has(`${fanlight.url('http')}show.js`));
   assert.ok(bytes > 10000 && bytes <= 60 * 1024, `${bytes} bytes: ${[...urls]}`);
 }
 
