@@ -143,9 +143,13 @@ def a_camera_may_be_plugged_in_later(camera):
 
 
 def names_of_camera():
-    """What the USB camera can be called by, besides its node, as soon as udev has made links."""
+    """What the USB camera can be called by, besides its node, as soon as udev has made links.
+
+    It was there before udev was, which has to be told.
+    """
     deadline = time.monotonic() + guest.PATIENCE_S
     while True:
+        guest.output_of('udevadm', 'trigger', '--subsystem-match=video4linux')
         listing = guest.output_of(guest.FANLIGHT, '--list')
         names = re.search('source: (name:.*fakecam.*)', listing)
         if names and '/by-id/' in names[1] and '/by-path/' in names[1]:
@@ -156,8 +160,6 @@ def names_of_camera():
 def every_name_finds_the_camera_again_under_another_number(camera):
     with subprocess.Popen([UDEV]) as udev:
         try:
-            camera.unplug()
-            camera.plug()
             names = names_of_camera()
             for name in names:
                 find_again(camera, name)
@@ -166,12 +168,18 @@ def every_name_finds_the_camera_again_under_another_number(camera):
     assert len(names) == 4, names
 
 
+def unplug(camera):
+    """Udev has a look at every node that comes, for which it opens it: it may be late."""
+    camera.unplug()
+    guest.output_of('udevadm', 'settle')
+
+
 def find_again(camera, name):
     """While it is unplugged another camera takes its number."""
     with guest.Fanlight('--source', name) as server:
         viewer = guest.Viewer(server)
         viewer.wait_for_more()
-        camera.unplug()
+        unplug(camera)
         before = server.until(lambda now: now['state'] == 'absent')
         viewer.wait_for_placeholder()
         taken, = guest.load_vivid(['webcam'])
@@ -181,7 +189,7 @@ def find_again(camera, name):
         assert 'fakecam' in found['card'], found
         assert viewer.wait_for_more() in camera.pictures
     viewer.thread.join()
-    camera.unplug()
+    unplug(camera)
     guest.unload_vivid()
     camera.plug()
 
