@@ -56,6 +56,15 @@ ON_ENCODE static inline void outlet_publish(struct outlet *outlet, struct packet
 	*slot = NULL;
 }
 
+/* Publish that there is no picture: what was before is not to be seen any more. */
+ON_ENCODE static inline void outlet_clear(struct outlet *outlet)
+{
+	struct packet **slot = exchange_publish(&outlet->packets);
+
+	packet_unref(*slot);
+	*slot = NULL;
+}
+
 /* Give it to another variant, while nobody wants the one that it has. */
 ON_SERVER static inline void outlet_give(struct outlet *outlet, const struct variant *variant)
 {

@@ -47,6 +47,7 @@ struct packet {
 
 	uint32_t width, height; /* pixels */
 	struct variant variant; /* that it is of */
+	uint32_t filtering;     /* counts the changes of filters that it was made after */
 	bool placeholder;       /* for a picture that is missing: says why, in words */
 	uint32_t sequence;      /* the camera's own; 0 for a placeholder */
 	struct results results; /* of its filters */

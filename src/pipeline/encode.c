@@ -102,6 +102,7 @@ ON_ENCODE static int encode_and_publish(struct pipeline *p, unsigned i, struct w
 	if (err < 0)
 		return err;
 	packet->variant = work->variants[i];
+	packet->filtering = p->filtering;
 	packet->sequence = view->sequence;
 	packet->results = work->results;
 	packet->captured_ns = view->captured_ns;

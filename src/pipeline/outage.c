@@ -109,6 +109,7 @@ ON_ENCODE static void publish_placeholder(struct pipeline *p, unsigned i)
 	if (draw(p, &frame) < 0 || packet_pool_get(&p->pools[i], &packet) < 0)
 		return;
 	packet->variant = outlet_variant(&p->outlets[i]);
+	packet->filtering = p->filtering;
 	packet->placeholder = true;
 	packet->captured_ns = packet->dequeued_ns = packet->encode_begin_ns = clock_now_ns();
 	err = encode_frame(p, i, &frame, packet, false);
@@ -144,9 +145,13 @@ void outage_forget(struct pipeline *p)
 	end(p);
 	packet_unref(p->last);
 	p->last = NULL;
+	p->filtering++;
 	/* Wanted or not: the server keeps the newest for whoever comes. */
-	for (unsigned i = 0; shown && i < p->n_outlets; i++)
-		publish_placeholder(p, i);
+	for (unsigned i = 0; i < p->n_outlets; i++) {
+		outlet_clear(&p->outlets[i]);
+		if (shown)
+			publish_placeholder(p, i);
+	}
 }
 
 void outage_show(struct pipeline *p)

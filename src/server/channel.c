@@ -40,22 +40,38 @@ ON_SERVER static void settle(struct channel *channel)
 	}
 }
 
+ON_SERVER static void drop_parts(struct channel *channel)
+{
+	part_unref(channel->newest);
+	part_unref(channel->picture);
+	part_unref(channel->growing);
+	channel->newest = channel->picture = channel->growing = NULL;
+}
+
+/* Take what was published: NULL says that nothing of before may be seen. */
+ON_SERVER static void take(struct channel *channel, struct packet *packet)
+{
+	/* The one before has ended, for the encoder has begun another. */
+	if (channel->growing)
+		settle(channel);
+	if (!packet || packet->filtering != channel->filtering)
+		drop_parts(channel);
+	if (!packet)
+		return;
+	channel->filtering = packet->filtering;
+	if (variant_equals(&packet->variant, &channel->variant))
+		channel->growing = part_create(packet, ++channel->serial);
+}
+
 ON_SERVER static void on_fresh(h2o_socket_t *socket, const char *err)
 {
 	struct channel *channel = socket->data;
-	struct packet *packet;
 	void *slot;
 
 	(void)err; /* an eventfd has no errors to tell */
 	fd_drain(h2o_socket_get_fd(socket));
-	if (exchange_take(&channel->outlet->packets, &slot) && *(struct packet **)slot) {
-		packet = *(struct packet **)slot;
-		/* The one before has ended, for the encoder has begun another. */
-		if (channel->growing)
-			settle(channel);
-		if (variant_equals(&packet->variant, &channel->variant))
-			channel->growing = part_create(packet, ++channel->serial);
-	}
+	if (exchange_take(&channel->outlet->packets, &slot))
+		take(channel, *(struct packet **)slot);
 	if (channel->growing)
 		settle(channel);
 	streams_publish(channel->feed);
@@ -65,14 +81,6 @@ ON_SERVER static void on_fresh(h2o_socket_t *socket, const char *err)
 void channel_begin(struct channel *channel, h2o_loop_t *loop)
 {
 	channel->fresh = feed_watch(loop, &channel->fresh_fd, channel, on_fresh);
-}
-
-ON_SERVER static void drop_parts(struct channel *channel)
-{
-	part_unref(channel->newest);
-	part_unref(channel->picture);
-	part_unref(channel->growing);
-	channel->newest = channel->picture = channel->growing = NULL;
 }
 
 void channel_end(struct channel *channel)

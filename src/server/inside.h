@@ -58,6 +58,7 @@ struct channel {
 	/* server thread */
 	h2o_socket_t *fresh;
 	struct variant variant; /* that it has; of none before the first, as of the first channel */
+	uint32_t filtering;     /* of its parts */
 	struct part *newest;    /* that is whole; NULL before the first */
 	struct part *picture;   /* the newest that is whole and no placeholder; likewise */
 	struct part *growing;   /* that comes after it, or NULL */

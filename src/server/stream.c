@@ -363,7 +363,8 @@ ON_SERVER static struct stream *create_stream(
 		.live = request->route == ROUTE_LIVE ? live_create(req) : NULL,
 		.extra_headers = request->extra_headers,
 		/* The newest may be sent; what was before is not missed. */
-		.seen = channel->newest ? channel->newest->serial - 1 : 0,
+		.seen = channel->newest ? channel->newest->serial - 1
+					: channel->serial - (channel->growing != NULL),
 		.rate = {.at_ns = clock_now_ns()},
 		.recheck = {.cb = on_recheck},
 	};

@@ -87,6 +87,16 @@ class Live(server.Case):
             self.assertLess(image.crop((176, 0, 318, 80)).getextrema()[1], 8)
             self.assertGreater(image.crop((0, 0, 144, 80)).getextrema()[1], 100)
 
+    def test_mask_hides_what_was_shown_before(self):
+        def brightest():
+            _, _, jpeg = self.fanlight.get("/snapshot?max_age_ms=3600000")
+            return Image.open(io.BytesIO(jpeg)).convert("L").getextrema()[1]
+
+        self.assertGreater(brightest(), 150)
+        # Nobody watches, so nothing comes that would be newer.
+        self.change({"process": "mask", "mask": "0,0 100,0 100,100 0,100"})
+        eventually(lambda: brightest() < 8)
+
     def test_pattern_is_whole_again_without_the_mask(self):
         pictures = self.outputs()[0]
         self.change({"process": "mask, orient", "mask": "0,0 100,0 100,100 0,100",
