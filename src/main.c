@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "commands.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/serve.h"
@@ -277,6 +278,18 @@ ON_MAIN static void confine(void)
 			strerror(-err));
 }
 
+ON_MAIN static int lock_memory(void)
+{
+	int err = memory_lock();
+
+	if (err < 0)
+		log_error("main",
+			"lock-memory: locked memory is limited (%s); start as root or, by systemd, "
+			"with LimitMEMLOCK=infinity, or leave lock-memory out",
+			strerror(-err));
+	return err;
+}
+
 /* Open the ports, and give up the rights that this may take. */
 ON_MAIN static int open_ports(struct program *program)
 {
@@ -333,8 +346,10 @@ ON_MAIN static int start(struct program *program)
 	struct settings *settings = &program->settings;
 	char reason[SERVER_REASON_BYTES];
 	unsigned n_jobs = 0;
-	int err = open_ports(program);
+	int err = settings->lock_memory ? lock_memory() : 0;
 
+	if (!err)
+		err = open_ports(program);
 	if (err < 0)
 		return err;
 	for (size_t i = 0; i < settings->n_cameras; i++)

@@ -36,6 +36,7 @@ struct settings {
 	struct server_config server;
 	char user[64];           /* to become, where root starts it; "" for none */
 	int sandbox;             /* whether to enter one, 0 or 1 */
+	int lock_memory;         /* 0 or 1 */
 	unsigned encode_threads; /* up to WORKERS_THREADS_MOST; 0 for one a core */
 	struct camera_settings cameras[SETTINGS_CAMERAS_MAX];
 	size_t n_cameras; /* at least 1 */

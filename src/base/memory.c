@@ -4,6 +4,7 @@
  */
 #include "base/memory.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "base/file.h"
 
@@ -100,4 +102,14 @@ bool memory_is_short(size_t reserve_bytes)
 {
 	return is_process_short(reserve_bytes) || is_machine_short(reserve_bytes) ||
 	       is_any_group_short(reserve_bytes);
+}
+
+int memory_lock(void)
+{
+	const struct rlimit infinite = {RLIM_INFINITY, RLIM_INFINITY};
+
+	/* Within a limit all would begin well, and end when memory is asked for later. */
+	if (setrlimit(RLIMIT_MEMLOCK, &infinite) < 0)
+		return -errno;
+	return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0 ? -errno : 0;
 }

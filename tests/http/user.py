@@ -87,5 +87,10 @@ class User(unittest.TestCase):
             self.assertEqual(fanlight.get("/snapshot")[0], 200)
             self.assertEqual("runs as root: name a user" in "".join(fanlight.log), warned)
 
+    def test_memory_that_may_not_be_locked_is_a_reason_to_end(self):
+        limited = ("prlimit", "--memlock=65536:65536", "setpriv", "--bounding-set=-sys_resource")
+        with self.assertRaisesRegex(AssertionError, "locked memory is limited .*LimitMEMLOCK"):
+            self.addCleanup(Fanlight("--lock-memory", "yes", under=limited).close)
+
 
 tap.main()

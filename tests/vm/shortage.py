@@ -23,11 +23,11 @@ def numbers(file):
 class Watched:
     """A Fanlight in a control group of its own, with a viewer, and somebody who asks how it is."""
 
-    def __init__(self):
+    def __init__(self, *options):
         self.fanlight = guest.Fanlight(
             '--source', 'pattern', '--size', '320x180', '--fps', '10', '--max-connections', '4000',
             '--max-connections-per-address', '4000', '--request-timeout', '3600',
-            preexec_fn=lambda: (GROUP / 'cgroup.procs').write_text('0'))
+            *options, preexec_fn=lambda: (GROUP / 'cgroup.procs').write_text('0'))
         self.crowd = []
 
     def __enter__(self):
@@ -132,13 +132,46 @@ def the_newest_go_when_the_group_is_given_less():
         watched.assert_all_goes_on()
 
 
+def take_what_can_be_had():
+    try:
+        (GROUP / 'memory.reclaim').write_text('1G')
+    except OSError:
+        pass  # that it was less
+
+
+def faults_when_memory_is_taken(*options):
+    """How often Fanlight waited for a disk, and what was locked."""
+    with Watched(*options) as watched:
+        process = Path(f'/proc/{watched.fanlight.process.pid}')
+        faults = []
+        # What only the start needed is of no use to anybody after the first time.
+        for _ in range(6):
+            take_what_can_be_had()
+            watched.viewer.wait_for_more(15)
+            stat = (process / 'stat').read_text().rpartition(')')[2].split()
+            faults.append(int(stat[9]))
+        watched.assert_all_goes_on()
+        locked, = (int(line.split()[1]) for line in (process / 'status').read_text().splitlines()
+                   if line.startswith('VmLck:'))
+        return faults[-1] - faults[0], locked
+
+
+def locked_memory_is_not_read_once_more():
+    loose, nothing = faults_when_memory_is_taken()
+    kept, locked = faults_when_memory_is_taken('--lock-memory', 'yes')
+    print(f'# memory taken 5 times: {loose} pages read again, {kept} when it is locked', flush=True)
+    assert nothing == 0 < locked, (nothing, locked)
+    # What it does for the first time it reads, locked or not.
+    assert kept < loose / 4, (kept, loose)
+
+
 def main():
     guest.output_of('mount', '-t', 'cgroup2', 'cgroup', str(ROOT))
     (ROOT / 'cgroup.subtree_control').write_text('+memory')
     GROUP.mkdir()
     return guest.run(guest.promises(
         newcomers_are_refused_before_the_group_has_no_memory,
-        the_newest_go_when_the_group_is_given_less))
+        the_newest_go_when_the_group_is_given_less, locked_memory_is_not_read_once_more))
 
 
 if __name__ == '__main__':
