@@ -158,7 +158,8 @@ def names_of_camera():
 
 
 def every_name_finds_the_camera_again_under_another_number(camera):
-    with subprocess.Popen([UDEV]) as udev:
+    # What it says to a console is no TAP.
+    with subprocess.Popen([UDEV], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as udev:
         try:
             names = names_of_camera()
             for name in names:
