@@ -26,7 +26,8 @@ static uint64_t find_number(const char *text, const char *name)
 
 	while (text && strncmp(text, name, length)) {
 		text = strchr(text, '\n');
-		text += text != NULL;
+		if (text)
+			text++;
 	}
 	return text ? strtoull(text + length, NULL, 10) : 0;
 }
