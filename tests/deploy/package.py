@@ -63,14 +63,21 @@ class Package(unittest.TestCase):
             input="#include <fanlight/frame.h>\n")
 
 
-class Cross(unittest.TestCase):
-    """The package for boards, as a machine of another kind builds it, is tested with their images."""
+class Asked(unittest.TestCase):
+    """A package for another architecture is tested with the images of boards, which have it."""
 
-    def test_an_architecture_that_debian_does_not_know_is_refused(self):
-        result = subprocess.run([ROOT / "deploy/debian/build", "--arch", "arm65"],
+    def assert_refused(self, *arguments, because):
+        result = subprocess.run([ROOT / "deploy/debian/build", *arguments],
                                 capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 2)
-        self.assertIn("such as arm64, not 'arm65'", result.stderr)
+        self.assertIn(because, result.stderr)
+
+    def test_an_architecture_that_debian_does_not_know_is_refused(self):
+        self.assert_refused("--arch", "arm65", because="such as arm64, not 'arm65'")
+
+    def test_what_is_no_folder_is_refused(self):
+        for arguments in ["--help"], ["one", "another"], ["--arch", "arm64", "--folder"]:
+            self.assert_refused(*arguments, because="takes at most --arch ARCHITECTURE")
 
 
 if __name__ == "__main__":
