@@ -128,7 +128,7 @@ struct pipeline {
 	struct log_limit bad_frames;
 	uint32_t last_width, last_height;    /* of the last picture as it is, 0 before the first */
 	const struct camera_status *trouble; /* the newest of troubles; NULL before the first */
-	uint32_t filtering;              /* counts changes of filters */
+	uint32_t filtering;                  /* counts changes of filters */
 	struct packet *last;             /* the newest picture, for placeholders; NULL for none */
 	struct placeholder *placeholder; /* of this outage; NULL until one is to be shown */
 	uint64_t placeholder_due_ns;     /* the next one, while there is an outage */
