@@ -9,9 +9,8 @@
 #define PAUSE_MOST_NS  (4 * NS_PER_S)
 #define PAUSE_LEAST_NS (100 * NS_PER_MS)
 
-/* Viewers are told of a silence after so many frames, and so long: within a second. */
-#define REPORT_FRAMES 5
-#define REPORT_NS     (800 * NS_PER_MS)
+/* Viewers are told when the next frame is so late: within a second. */
+#define REPORT_NS (800 * NS_PER_MS)
 
 /* A camera that is silent for so many frames, and so long, needs help. */
 #define PATIENCE_FRAMES 30
@@ -34,7 +33,7 @@ void life_listen(struct life *life, uint64_t interval_ns, uint64_t now_ns)
 {
 	if (interval_ns > INTERVAL_MOST_NS)
 		interval_ns = INTERVAL_MOST_NS;
-	life->report_ns = larger(REPORT_FRAMES * interval_ns, REPORT_NS);
+	life->report_ns = interval_ns + REPORT_NS;
 	life->patience_ns = larger(PATIENCE_FRAMES * interval_ns, PATIENCE_NS);
 	life->since_ns = now_ns;
 	life->reported = true; /* nobody was told that it works */
