@@ -410,6 +410,23 @@ ON_CAPTURE static void buffers_on_loan_are_not_drawn_into(void **state)
 	stop_pattern(camera);
 }
 
+ON_CAPTURE static void buffers_are_filled_in_turn(void **state)
+{
+	struct camera_config config;
+	struct camera *camera = start_pattern(&config, "YUYV", 64, 64);
+
+	(void)state;
+	for (unsigned n = 0; n < 2 * BUFFERS; n++) {
+		struct frame frame = borrow(camera), next;
+
+		assert_int_equal(camera_return(camera, &frame), 0);
+		next = borrow(camera);
+		assert_int_equal(next.loan, (frame.loan + 1) % BUFFERS);
+		assert_int_equal(camera_return(camera, &next), 0);
+	}
+	stop_pattern(camera);
+}
+
 ON_CAPTURE static void every_tick_is_a_frame_or_counted_as_lost(void **state)
 {
 	struct camera_config config;
@@ -504,6 +521,7 @@ int main(void)
 		cmocka_unit_test(any_size_stays_within_its_buffer),
 		cmocka_unit_test(unasked_it_is_720p30_yuyv),
 		cmocka_unit_test(buffers_on_loan_are_not_drawn_into),
+		cmocka_unit_test(buffers_are_filled_in_turn),
 		cmocka_unit_test(every_tick_is_a_frame_or_counted_as_lost),
 		cmocka_unit_test(borrowing_never_waits),
 		cmocka_unit_test(stopped_it_can_start_again),
