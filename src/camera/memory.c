@@ -40,6 +40,7 @@ static const struct {
 	{CAMERA_MEMORY_DRM, "/dev/dri/card0"},
 	{CAMERA_MEMORY_DRM, "/dev/dri/card1"},
 	{CAMERA_MEMORY_DRM, "/dev/dri/card2"},
+	{CAMERA_MEMORY_DRM, "/dev/dri/card3"},
 	{CAMERA_MEMORY_UDMABUF, "/dev/udmabuf"},
 };
 
