@@ -284,8 +284,10 @@ ON_MAIN static int lock_memory(void)
 
 	if (err < 0)
 		log_error("main",
-			"lock-memory: locked memory is limited (%s); start as root or, by systemd, "
-			"with LimitMEMLOCK=infinity, or leave lock-memory out",
+			"lock-memory: locked memory is limited by RLIMIT_MEMLOCK (%s), which takes "
+			"CAP_SYS_RESOURCE to lift; start without that limit (by systemd "
+			"LimitMEMLOCK=infinity, in a container --ulimit memlock=-1), or leave "
+			"lock-memory out",
 			strerror(-err));
 	return err;
 }

@@ -16,7 +16,8 @@ ANY_THREAD bool memory_is_short(size_t reserve_bytes);
 /*
  * Keep in memory what the process uses, from when it first does: nothing of it is swapped out, and
  * no code is read from disk once more. Holds for any user that the process becomes.
- * Returns 0 or -EPERM: the limit RLIMIT_MEMLOCK is not infinite, and only root may lift it.
+ * Returns 0 or a negative errno; -EPERM: the limit RLIMIT_MEMLOCK is not infinite, and lifting it
+ * takes CAP_SYS_RESOURCE, which root has unless it was taken away.
  */
 ON_MAIN int memory_lock(void);
 
