@@ -59,6 +59,7 @@ void access_finish(struct access *access)
 void access_forget(struct access *access)
 {
 	memset(access->remembered, 0, sizeof access->remembered);
+	access->is_outdated = true;
 }
 
 /* ---- answers ---- */
@@ -205,6 +206,7 @@ ON_SERVER static void ask_next(struct server *server)
 	visit = visit_of_link(access->waiting.next);
 	account = accounts_find(&server->terms->accounts, visit->login.name);
 	access->is_asking = true;
+	access->is_outdated = false;
 	access->asked_right = account ? account->right : RIGHT_NONE;
 	memcpy(access->asked_digest, visit->digest, ACCESS_DIGEST_BYTES);
 	memcpy(access->asked_address, connections_address(visit->req), CONNECTION_ADDRESS_BYTES);
@@ -244,6 +246,10 @@ ON_SERVER static void on_done(h2o_socket_t *socket, const char *err)
 	if (!access->is_asking || !verifier_take(&access->verifier, &is_good))
 		return;
 	access->is_asking = false;
+	if (access->is_outdated) {
+		ask_next(server);
+		return;
+	}
 	if (is_good) {
 		remember(access);
 		forgive(access, access->asked_address);

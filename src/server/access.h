@@ -50,6 +50,7 @@ struct access {
 	h2o_linklist_t waiting; /* struct visit */
 	unsigned n_waiting;
 	bool is_asking;
+	bool is_outdated; /* what it is asked is of accounts that were replaced since */
 	/* what the login thread looks at; its request may be gone */
 	uint8_t asked_digest[ACCESS_DIGEST_BYTES];
 	uint8_t asked_address[CONNECTION_ADDRESS_BYTES];

@@ -10,7 +10,7 @@ import unittest
 
 import server
 import tap
-from server import Fanlight, classic_parts, eventually, handshake, openssl
+from server import Fanlight, classic_parts, eventually, handshake, openssl, stopped
 
 
 def make_pair(folder, name):
@@ -103,6 +103,25 @@ class Reload(unittest.TestCase):
         self.replace("two")
         eventually(lambda: f"can reach the key {self.folder}/key;" in self.log())
         eventually(lambda: self.is_served("two"))
+
+    def test_who_loses_the_account_while_logging_in_is_not_let_in(self):
+        accounts = self.folder / "accounts"
+        subprocess.run([server.FANLIGHT, "passwd", accounts, "alice"], input=b"secret", check=True)
+        self.hang_up(f"accounts = {accounts}")
+        eventually(lambda: self.fanlight.get("/state")[0] == 401)
+        login = self.fanlight.threads("login")["login"]
+        connection = self.fanlight.connect()
+        self.addCleanup(connection.close)
+        with stopped(login):
+            connection.sendall(b"GET /state HTTP/1.1\r\nHost: x\r\n"
+                               b"Authorization: Basic YWxpY2U6c2VjcmV0\r\n\r\n")
+            self.fanlight.get("/healthz")  # asked later, so the login has been understood
+            accounts.write_text("")
+            self.hang_up("max-url-bytes = 256")
+            eventually(lambda: self.fanlight.get("/healthz?" + 256 * "a")[0] == 414)
+        answer = server.Answer(connection)
+        self.addCleanup(answer.raw.close)
+        self.assertEqual(answer.status, 401)
 
     def test_sighup_takes_up_certificate_limits_and_accounts(self):
         self.hang_up("max-streams = 1")

@@ -1,4 +1,6 @@
 """A fanlight to test, and the simplest clients that can tell what it really sends."""
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -20,6 +22,27 @@ FANLIGHT = sys.argv[1]
 BOUNDARY = b"--boundarydonotcross"
 JSON = "Content-Type: application/json"
 PATIENCE_S = 90  # for what must happen; nothing is judged by how soon
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+WAIT_ALL = 0x40000000  # __WALL: of any thread
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+
+
+def ptrace(request, thread):
+    if libc.ptrace(request, thread, None, None) < 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+
+
+@contextlib.contextmanager
+def stopped(thread):
+    """One thread stands still, whatever it was about; the others go on."""
+    ptrace(PTRACE_SEIZE, thread)
+    ptrace(PTRACE_INTERRUPT, thread)
+    os.waitpid(thread, WAIT_ALL)
+    try:
+        yield
+    finally:
+        ptrace(PTRACE_DETACH, thread)
 
 
 class Answer:
@@ -211,6 +234,15 @@ class Fanlight:
     def memory_kb(self, kind="VmRSS"):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(rf"{kind}:\s+(\d+) kB", status)[1])
+
+    def threads(self, *names):
+        """These threads by name, without details; one that has only begun has none of its own."""
+        def find():
+            tasks = pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
+            found = {(task / "comm").read_text().split(":")[0].strip(): int(task.name)
+                     for task in tasks}
+            return set(names) <= set(found) and {name: found[name] for name in names}
+        return eventually(find)
 
     def open_files(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))

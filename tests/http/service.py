@@ -1,6 +1,4 @@
 """What a service manager hears: readiness, how the cameras are, and that all threads come round."""
-import contextlib
-import ctypes
 import os
 import pathlib
 import select
@@ -10,30 +8,9 @@ import unittest
 
 import server
 import tap
-from server import Fanlight, eventually
+from server import Fanlight, eventually, stopped
 
 WATCHDOG_USEC = 100000  # a look every quarter of it
-PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
-WAIT_ALL = 0x40000000  # __WALL: of any thread
-libc = ctypes.CDLL(None, use_errno=True)
-libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-
-
-def ptrace(request, thread):
-    if libc.ptrace(request, thread, None, None) < 0:
-        raise OSError(ctypes.get_errno(), "ptrace")
-
-
-@contextlib.contextmanager
-def stopped(thread):
-    """One thread stands still, whatever it was about; the others go on."""
-    ptrace(PTRACE_SEIZE, thread)
-    ptrace(PTRACE_INTERRUPT, thread)
-    os.waitpid(thread, WAIT_ALL)
-    try:
-        yield
-    finally:
-        ptrace(PTRACE_DETACH, thread)
 
 
 class Service(unittest.TestCase):
@@ -55,16 +32,6 @@ class Service(unittest.TestCase):
         while not heard or wanted not in heard[-1]:
             heard += [self.notices.recv(4096).decode()]
         return [notice for notice in heard if notice != "WATCHDOG=1"]
-
-    def threads(self, fanlight):
-        """The threads with a pulse, by name; a thread that has only begun has none of its own."""
-        def find():
-            tasks = pathlib.Path(f"/proc/{fanlight.process.pid}/task").iterdir()
-            names = {(task / "comm").read_text().split(":")[0].strip(): int(task.name)
-                     for task in tasks}
-            return wanted <= set(names) and {name: names[name] for name in wanted}
-        wanted = {"capture", "control", "encode", "server", "login"}
-        return eventually(find)
 
     def let_it_look(self, fanlight):
         """Main has waited, and so looked at the threads, several times; what it said meanwhile."""
@@ -107,7 +74,7 @@ class Service(unittest.TestCase):
     def test_a_thread_that_is_stuck_starves_the_watchdog(self):
         fanlight = self.start()
         self.hear("READY=1")
-        for name, thread in self.threads(fanlight).items():
+        for name, thread in fanlight.threads("capture", "control", "encode", "server", "login").items():
             self.hear("WATCHDOG=1")
             with self.subTest(thread=name), stopped(thread):
                 self.let_it_look(fanlight)  # it may have come round just before
