@@ -22,8 +22,8 @@
 
 /* For cameras that come back, the files of libraries, and what else a running server opens. */
 #define FDS_IN_RESERVE 32
-/* What cameras, exchanges and the log have open beside that; more than they do. */
-#define FDS_OF_OTHERS 96
+/* What cameras, exchanges and the log have open beside that; 16 cameras with 8 variants have less. */
+#define FDS_OF_OTHERS 2048
 
 #define LOG_INTERVAL_NS (60 * NS_PER_S)
 

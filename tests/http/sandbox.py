@@ -31,6 +31,14 @@ class Sandbox(unittest.TestCase):
         self.assertGreater(soft, 1000)
         self.assertLess(soft, 4096)
 
+    def test_it_may_open_the_files_that_its_cameras_need(self):
+        cameras = [option for name in "abcdefgh"
+                   for option in ("--camera", name, "--source", "pattern", "--size", "320x240",
+                                  "--variants", "8")]
+        fanlight = Fanlight(*cameras, "--max-connections", "1", under=("prlimit", "--nofile=64:4096"))
+        self.addCleanup(fanlight.close)
+        self.assertEqual(fanlight.get("/h/snapshot")[0], 200)
+
     def test_it_can_be_turned_off(self):
         own = dict(line.split(":", 1)
                    for line in pathlib.Path("/proc/self/status").read_text().splitlines())
