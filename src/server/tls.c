@@ -203,11 +203,22 @@ void tls_log_fingerprint(SSL_CTX *ssl)
 	log_info("server", "self-signed certificate, SHA-256 %s", text);
 }
 
+/* OpenSSL would ask on the terminal and wait for ever, even when a key is read anew. */
+ON_MAIN static int refuse_passphrase(char *text, int text_bytes, int for_writing, void *asked)
+{
+	(void)text;
+	(void)text_bytes;
+	(void)for_writing;
+	*(bool *)asked = true;
+	return -1;
+}
+
 ON_MAIN static int load_pair(
 	SSL_CTX *ssl, const char *cert_path, const char *key_path, char *reason)
 {
 	const char *paths[] = {cert_path, key_path};
 	struct stat status;
+	bool asked = false;
 
 	for (int i = 0; i < 2; i++)
 		if (access(paths[i], R_OK) < 0) {
@@ -217,6 +228,8 @@ ON_MAIN static int load_pair(
 				i ? "key" : "certificate", paths[i], strerror(-err));
 			return err;
 		}
+	SSL_CTX_set_default_passwd_cb(ssl, refuse_passphrase);
+	SSL_CTX_set_default_passwd_cb_userdata(ssl, &asked);
 	if (SSL_CTX_use_certificate_chain_file(ssl, cert_path) != 1) {
 		(void)snprintf(reason, SERVER_REASON_BYTES,
 			"https: %.120s is no PEM certificate (%.60s)", cert_path, ssl_reason());
@@ -224,9 +237,11 @@ ON_MAIN static int load_pair(
 	}
 	if (SSL_CTX_use_PrivateKey_file(ssl, key_path, SSL_FILETYPE_PEM) != 1 ||
 		SSL_CTX_check_private_key(ssl) != 1) {
+		const char *why = ssl_reason();
+
 		(void)snprintf(reason, SERVER_REASON_BYTES,
 			"https: %.80s is no PEM key of the certificate in %.80s (%.40s)", key_path,
-			cert_path, ssl_reason());
+			cert_path, asked ? "it has a passphrase" : why);
 		return -EINVAL;
 	}
 	if (!stat(key_path, &status) && status.st_mode & (S_IWGRP | S_IRWXO))

@@ -120,12 +120,12 @@ class Given(unittest.TestCase):
         self.assertNotIn("self-signed", "".join(fanlight.log))
         self.assertEqual(fanlight.close(), 0)
 
-    def assert_refused(self, options, *texts):
+    def assert_refused(self, options, *texts, **others):
         run = subprocess.run(
             [server.FANLIGHT, "--config", "/dev/null", "--source", "pattern", "--http", "off",
              "--https", "127.0.0.1:0", *options],
-            capture_output=True, text=True, timeout=server.PATIENCE_S)
-        self.assertEqual(run.returncode, 1)
+            capture_output=True, text=True, timeout=server.PATIENCE_S, **others)
+        self.assertEqual(run.returncode, 1, run.stderr)
         self.assertEqual(len(run.stderr.splitlines()), 1, run.stderr)
         for text in texts:
             self.assertIn(text, run.stderr)
@@ -136,6 +136,15 @@ class Given(unittest.TestCase):
         self.assert_refused(self.options("one.crt", "two.key"), "two.key", "mismatch")
         self.assert_refused(self.options("one.key", "one.key"), "one.key", "no PEM certificate")
         self.assert_refused(self.options("one.crt", "one.crt"), "one.crt", "no PEM key")
+
+    def test_nobody_is_asked_for_a_passphrase(self):
+        openssl("rsa", "-aes256", "-passout", "pass:secret", "-in", f"{self.folder}/one.key", "-out",
+                f"{self.folder}/locked.key")
+        silent, asker = os.pipe()  # whoever waits for an answer waits for ever
+        self.addCleanup(os.close, silent)
+        self.addCleanup(os.close, asker)
+        self.assert_refused(self.options("one.crt", "locked.key"), "locked.key", "has a passphrase",
+                            stdin=silent, start_new_session=True)
 
     def test_a_folder_that_cannot_be_made_is_named(self):
         self.assert_refused(("--state-dir", "/proc/fanlight"), "/proc/fanlight", "--cert")
