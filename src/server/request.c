@@ -16,7 +16,7 @@ static bool is(h2o_iovec_t text, const char *word)
 static h2o_iovec_t cut(h2o_iovec_t *text, const char *separators)
 {
 	for (size_t i = 0; i < text->len; i++)
-		if (strchr(separators, text->base[i])) {
+		if (memchr(separators, text->base[i], strlen(separators))) {
 			h2o_iovec_t rest = {text->base + i + 1, text->len - i - 1};
 
 			text->len = i;

@@ -93,6 +93,19 @@ static void what_is_not_there_is_not_found(void **state)
 	assert_int_equal(parse("/", "action=stream_2", &request), -ENOENT);
 }
 
+static void a_zero_byte_separates_nothing(void **state)
+{
+	static const char path[] = "/front\0stream";
+	struct request request;
+	const char *reason;
+
+	(void)state;
+	assert_int_equal(request_parse((h2o_iovec_t){(char *)path, sizeof path - 1},
+				 (h2o_iovec_t){NULL, 0}, cameras, 2, &request, &reason),
+		0);
+	assert_int_equal(request.route, ROUTE_ASSET);
+}
+
 static void known_arguments_are_read(void **state)
 {
 	struct request request;
@@ -483,6 +496,7 @@ int main(void)
 		cmocka_unit_test(a_report_names_its_stream),
 		cmocka_unit_test(mjpg_streamers_addresses_are_understood),
 		cmocka_unit_test(what_is_not_there_is_not_found),
+		cmocka_unit_test(a_zero_byte_separates_nothing),
 		cmocka_unit_test(known_arguments_are_read),
 		cmocka_unit_test(variants_are_read),
 		cmocka_unit_test(unknown_arguments_are_ignored),
