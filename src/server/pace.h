@@ -19,9 +19,16 @@ struct pace {
 	uint64_t due_ns;      /* CLOCK_MONOTONIC, capture time that the next frame should have */
 };
 
+/* Longer than anybody watches, and short enough to be added to any time. */
+#define PACE_INTERVAL_MOST_NS (UINT64_C(1) << 60)
+
 ANY_THREAD static inline void pace_init(struct pace *pace, double fps)
 {
-	*pace = (struct pace){.interval_ns = fps > 0 ? (uint64_t)((double)NS_PER_S / fps) : 0};
+	double interval_ns = fps > 0 ? (double)NS_PER_S / fps : 0;
+
+	*pace = (struct pace){.interval_ns = interval_ns < (double)PACE_INTERVAL_MOST_NS
+						     ? (uint64_t)interval_ns
+						     : PACE_INTERVAL_MOST_NS};
 }
 
 /* Whether the frame captured at captured_ns would go through; asking changes nothing. */

@@ -298,6 +298,14 @@ static void a_gap_is_not_made_up_for(void **state)
 	assert_true(pace_allows(&pace, 8 * NS_PER_S + 100 * NS_PER_MS));
 }
 
+static void the_smallest_limit_lets_one_frame_through(void **state)
+{
+	uint64_t gap_ns;
+
+	(void)state;
+	assert_int_equal(count_passed(1e-29, 0, &gap_ns), 1);
+}
+
 static void only_frames_that_were_wanted_count_as_skipped(void **state)
 {
 	struct pace pace;
@@ -507,6 +515,7 @@ int main(void)
 		cmocka_unit_test(a_limit_at_the_cameras_rate_loses_nothing_to_trembling),
 		cmocka_unit_test(a_lower_limit_is_kept_evenly),
 		cmocka_unit_test(a_gap_is_not_made_up_for),
+		cmocka_unit_test(the_smallest_limit_lets_one_frame_through),
 		cmocka_unit_test(only_frames_that_were_wanted_count_as_skipped),
 		cmocka_unit_test(the_classic_layout_gives_a_length),
 		cmocka_unit_test(the_early_layout_sends_the_next_header_block_with_the_picture),
