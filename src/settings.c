@@ -31,6 +31,7 @@
 #define WHITE_SPACE     " \t\r\n\v\f"
 #define SIZE_MOST       16384
 #define FPS_MOST        1000
+#define FPS_LEAST       0.001 /* drivers are asked in thousandths */
 
 struct setting {
 	const char *name;
@@ -311,7 +312,7 @@ static int parse_fps(const struct setting *setting, void *field, const char *val
 		if (*end)
 			return -EINVAL;
 		fps /= divisor;
-		if (!(divisor > 0 && fps > 0 && fps <= FPS_MOST))
+		if (!(divisor > 0 && fps >= FPS_LEAST && fps <= FPS_MOST))
 			return -EINVAL;
 	}
 	*(double *)field = fps;
@@ -578,7 +579,7 @@ static const struct setting settings_table[] = {
 		"WIDTHxHEIGHT, even numbers from 2 to 16384, or auto"},
 	{"fps", CAMERA(camera.fps), parse_fps, print_fps,
 		"N", "frames per second, such as 30 or 30000/1001",
-		"a number above 0 up to 1000, a fraction such as 30000/1001, or auto"},
+		"a number from 0.001 to 1000, a fraction such as 30000/1001, or auto"},
 	{"format", CAMERA(camera.fourcc), parse_format, print_format,
 		"FOURCC", "pixel format, such as YUYV or MJPG",
 		"a V4L2 format of up to four characters, such as YUYV or MJPG, or auto"},

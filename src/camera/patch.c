@@ -8,6 +8,7 @@
 
 #define SIZE_MOST 16384
 #define FPS_MOST  1000
+#define FPS_LEAST 0.001 /* drivers are asked in thousandths */
 
 ANY_THREAD static int read_size(
 	const char *name, const json_t *json, uint32_t *ret_pixels, char *reason)
@@ -46,9 +47,10 @@ ANY_THREAD static int read_format(
 			err = read_size(name, value, &ret_wish->height, reason);
 		} else if (!strcmp(name, "fps")) {
 			ret_wish->fps = json_number_value(value);
-			if (!(ret_wish->fps > 0 && ret_wish->fps <= FPS_MOST))
+			if (!(ret_wish->fps >= FPS_LEAST && ret_wish->fps <= FPS_MOST))
 				err = reason_set(reason, -EINVAL,
-					"fps is a number of frames per second, up to %d", FPS_MOST);
+					"fps is a number of frames per second, from %g to %d",
+					FPS_LEAST, FPS_MOST);
 		} else {
 			err = reason_set(reason, -EINVAL,
 				"a format has no \"%.48s\" but fourcc, width, height and fps",

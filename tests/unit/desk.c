@@ -322,6 +322,7 @@ ON_CONTROL static void bad_requests_are_told_what_is_wrong(void **state)
 		{"{\"format\":{\"width\":0,\"height\":480}}", "width is a number of pixels"},
 		{"{\"format\":{\"width\":640,\"height\":1e9}}", "height is a number of pixels"},
 		{"{\"format\":{\"fps\":-1}}", "fps is a number"},
+		{"{\"format\":{\"fps\":0.0001}}", "fps is a number"},
 		{"{\"format\":{\"fps\":\"30\"}}", "fps is a number"},
 		{"{\"format\":{\"rate\":30}}", "a format has no \"rate\""},
 	};

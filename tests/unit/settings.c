@@ -280,6 +280,7 @@ ON_MAIN static void good_values_print_as_they_were_meant(void **state)
 		{"--preview-mode", "1366x768@60", "preview-mode = 1366x768@60\n"},
 		{"--fps", "1000", "fps = 1000\n"},
 		{"--fps", "0.1", "fps = 0.1\n"},
+		{"--fps", "0.001", "fps = 0.001\n"},
 		{"--fps", "60/2", "fps = 30\n"},
 		{"--format", "YUYV", "format = YUYV\n"},
 		{"--format", "auto", "format = auto\n"},
@@ -358,6 +359,8 @@ ON_MAIN static void bad_values_are_refused(void **state)
 		{"--size", "99999999999999999999999x2"},
 		{"--fps", ""},
 		{"--fps", "0"},
+		{"--fps", "0.0009"},
+		{"--fps", "0.00000000000000000000000000001"},
 		{"--fps", "-1"},
 		{"--fps", "1001"},
 		{"--fps", "nan"},
@@ -469,8 +472,9 @@ ON_MAIN static void bad_lines_are_named(void **state)
 			"6: preview: \"VGA-1\" cannot show both camera a and camera c; name another "
 			"connector for one of them"},
 		/* Of two errors the first. */
-		{"fps = 0\nqualty = 3\n[\n", "1: fps: \"0\" is not allowed; use a number above 0 "
-					     "up to 1000, a fraction such as 30000/1001, or auto"},
+		{"fps = 0\nqualty = 3\n[\n",
+			"1: fps: \"0\" is not allowed; use a number from "
+			"0.001 to 1000, a fraction such as 30000/1001, or auto"},
 	};
 
 	(void)state;
