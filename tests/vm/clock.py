@@ -1,18 +1,16 @@
 #!/usr/bin/env python3
-"""The clock is set, or the machine sleeps: nothing changes but the stamps."""
+"""The clock is set: nothing changes but the stamps."""
 import http.client
 import socket
 import sys
 import tempfile
 import time
 import urllib.request
-from pathlib import Path
 
 import guest
 
 TIMES = 3
 DAY_S = 86400
-POWER = Path('/sys/power')
 
 
 class Clock:
@@ -88,22 +86,6 @@ class Clock:
                     urllib.request.urlopen(known, timeout=guest.PATIENCE_S).close()
                 watched.close()
 
-    def sleep_of_the_machine_changes_nothing(self):
-        """As far as a process sees of it, which is frozen; devices stay awake.
-
-        This guest's root would not come back: Linux resets virtio devices that wake, and 9p has no
-        restore() that would set its queue up again.
-
-        The monotonic clock goes on meanwhile, so that a slow guest may seem silent.
-        """
-        Path('/sys/module/suspend/parameters/pm_test_delay').write_text('1')
-        (POWER / 'pm_test').write_text('freezer')
-        try:
-            self.endure('the machine sleeps', lambda fanlight: (POWER / 'state').write_text(
-                'freeze'))
-        finally:
-            (POWER / 'pm_test').write_text('none')
-
 
 def main():
     node, = guest.load_vivid(['webcam'])
@@ -111,8 +93,7 @@ def main():
     return guest.run_with_vivid(guest.promises(
         clock.only_the_stamps_change_when_the_clock_is_set,
         clock.deadlines_come_though_the_clock_was_set_back,
-        clock.signed_addresses_expire_by_the_clock_as_it_is_then,
-        clock.sleep_of_the_machine_changes_nothing))
+        clock.signed_addresses_expire_by_the_clock_as_it_is_then))
 
 
 if __name__ == '__main__':

@@ -2,10 +2,10 @@
 """Debian's stock kernel, made ready for a guest that lives on the host's own root.
 
 The linux-image package is downloaded and unpacked, never installed, into a cache of this user:
-DIR/vmlinux (a plain ELF file, which QEMU starts without firmware or decompressor), DIR/lib/modules
-and DIR/initrd-*. What Debian does not build of the kernel's own sources is compiled as modules: a
-screen that tells what it shows (vkms, which is given planes for YCbCr), DMA heaps and udmabuf. Run
-as a program it prints DIR; once that is made, nothing is downloaded again.
+DIR/vmlinux (a plain ELF file, which QEMU starts without firmware or decompressor), DIR/vmlinuz (as
+it came), DIR/lib/modules and DIR/initrd-*. What Debian does not build of the kernel's own sources is
+compiled as modules: a screen that tells what it shows (vkms, which is given planes for YCbCr), DMA
+heaps and udmabuf. Run as a program it prints DIR; once that is made, nothing is downloaded again.
 """
 import gzip
 import hashlib
@@ -34,9 +34,9 @@ WANTED = re.compile(r'\./(boot/vmlinuz-.*|lib/modules/[^/]+/(modules\..*|kernel/
 # The sources of MODULES, in linux-source.
 SOURCES = ('drivers/gpu/drm/vkms/*.[ch]', 'drivers/dma-buf/dma-heap.c', 'drivers/dma-buf/udmabuf.c',
            'drivers/dma-buf/heaps/system_heap.c')
-# A kernel that was unpacked for a version of this file that wanted something else lacks it.
-KIND = hashlib.sha256(b''.join([WANTED.pattern.encode(), *(
-    path.read_bytes() for path in sorted(MODULES.iterdir()))])).hexdigest()[:8]
+# A kernel that another version of this made may lack something.
+KIND = hashlib.sha256(b''.join(path.read_bytes() for path in (
+    Path(__file__), *sorted(MODULES.iterdir())))).hexdigest()[:8]
 
 ROOT_MODULES = ('virtio_pci', '9pnet_virtio', '9p', 'overlay')
 
@@ -156,9 +156,8 @@ def make(package, directory):
     build_modules(package, unpack(package, directory), directory)
     version = next((directory / 'lib' / 'modules').iterdir()).name
     subprocess.run(['depmod', '-b', directory, version], check=True)
-    vmlinuz = next((directory / 'boot').iterdir())
+    vmlinuz = next((directory / 'boot').iterdir()).rename(directory / 'vmlinuz')
     (directory / 'vmlinux').write_bytes(decompress(vmlinuz.read_bytes()))
-    vmlinuz.unlink()
 
 
 def ready():

@@ -6,17 +6,26 @@
 The guest sees this machine's files read-only, forgets what it changes, has no network but
 loopback, and shares one folder with us as /out. With --device it has QEMU's monitor (QMP) on
 /dev/ttyS2, where our name for that folder is $FANLIGHT_OUT. With --forward, which names one of our
-loopback addresses, its ports 8080 and 8081 are ports of that address; it comes no further. What the command prints, TAP for meson,
-is printed here when it has ended; its exit code is ours. A guest that hangs is killed and fails. One
-whose kernel panics says nothing about the command, and gets another chance.
+loopback addresses, its ports 8080 and 8081 are ports of that address; it comes no further. With
+--sleep the machine can be suspended to memory (S3), from which it is woken after some seconds; all
+that it has of our files is then Python, the tests and what the command names, in its memory. What
+the command prints, TAP for meson, is printed here when it has ended; its exit code is ours. A guest
+that hangs is killed and fails. One whose kernel panics says nothing about the command, and gets
+another chance.
 """
 import argparse
+import importlib.util
 import os
+import re
 import shlex
+import shutil
+import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import kernel
@@ -24,6 +33,7 @@ import kernel
 TREE = Path(__file__).resolve().parents[2]  # of the source, which every guest sees
 BOOT_ID = Path('/proc/sys/kernel/random/boot_id')
 FORWARDED = (8080, 8081)
+ASLEEP_SECONDS = 2
 KVM_PROOF_SECONDS = 6  # a kernel without a root panics within one second under KVM
 
 
@@ -95,7 +105,32 @@ def write_script(out, directory, command, devices):
         f'cd {shlex.quote(os.getcwd())} && exec {shlex.join(command)}\n')
 
 
-def boot(directory, out, seconds, devices, root, address):
+def pack_root(out, directory, command):
+    """What a guest needs that has none of our files at hand."""
+    programs = ['/bin/sh', *map(shutil.which, ('stty', 'grep', 'modprobe')),
+                *map(os.path.abspath, filter(os.path.isfile, command))]
+    folders = [sysconfig.get_path('stdlib'), str(TREE / 'tests/vm'),
+               os.path.dirname(importlib.util.find_spec('PIL').origin)]
+    plugins = [path for folder in folders for path in Path(folder).rglob('*.so')]
+    listing = subprocess.run(['ldd', *programs, *plugins], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, text=True, check=False).stdout
+    libraries = set(re.findall(r'(/\S+) \(0x', listing))
+    subprocess.run(['tar', '-cPf', out / 'root.tar', '--dereference', '--hard-dereference',
+                    '--exclude=config-*', *programs, *folders, *libraries,
+                    '-C', directory, 'lib/modules'], check=True)
+
+
+def wake(monitor):
+    """Let a machine that falls asleep have some seconds of that."""
+    with monitor, monitor.makefile('rw') as lines:
+        print('{"execute": "qmp_capabilities"}', file=lines, flush=True)
+        for line in lines:
+            if '"SUSPEND"' in line:
+                time.sleep(ASLEEP_SECONDS)
+                print('{"execute": "system_wakeup"}', file=lines, flush=True)
+
+
+def boot(directory, out, seconds, devices, root, address, sleep):
     """Run the guest until it ends. Returns whether it did so by itself, and what it printed."""
     shares = [('host', 'path=/,readonly=on,multidevs=remap'), ('out', f'path={out}')]
     if root:
@@ -116,7 +151,17 @@ def boot(directory, out, seconds, devices, root, address):
     for tag, options in shares:
         command += ['-fsdev', f'local,id={tag},security_model=none,{options}',
                     '-device', f'virtio-9p-pci,fsdev={tag},mount_tag={tag}']
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as qemu:
+    ours, theirs = socket.socketpair()
+    if sleep:
+        # When a machine wakes, QEMU loads an ELF kernel anew over what the memory holds, and a q35's
+        # firmware does not set its power management up again.
+        command += ['-kernel', str(directory / 'vmlinuz'), '-M', 'pc',
+                    '-chardev', f'socket,id=waker,fd={theirs.fileno()}',
+                    '-mon', 'chardev=waker,mode=control']
+        threading.Thread(target=wake, args=(ours,)).start()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          pass_fds=[theirs.fileno()]) as qemu:
+        theirs.close()
         limit = threading.Timer(seconds, qemu.kill)
         limit.start()
         printed = qemu.stdout.read().decode(errors='replace').replace('\r\n', '\n')
@@ -124,14 +169,16 @@ def boot(directory, out, seconds, devices, root, address):
         return qemu.wait() == 0, printed
 
 
-def try_once(directory, command, seconds, devices, root, address):
+def try_once(directory, command, seconds, devices, root, address, sleep):
     """The command's exit code, or None where the guest's kernel has panicked; and what it printed."""
     with tempfile.TemporaryDirectory(prefix='fanlight-vm-') as name:
         out = Path(name)
         write_script(out, directory, command, devices)
         if root:
             (out / 'unit').write_text(UNIT)
-        ended, printed = boot(directory, out, seconds, devices, root, address)
+        if sleep:
+            pack_root(out, directory, command)
+        ended, printed = boot(directory, out, seconds, devices, root, address, sleep)
         try:
             return int((out / 'status').read_text()), printed
         except (OSError, ValueError):
@@ -143,7 +190,7 @@ def try_once(directory, command, seconds, devices, root, address):
                 'died\n' if ended else f'was not done within {seconds:.0f} s\n')
 
 
-def run(command, seconds, devices=(), root=None, address=None):
+def run(command, seconds, devices=(), root=None, address=None, sleep=False):
     """Run a command in the guest; with a root, in that one once systemd is up. Its exit code."""
     try:
         directory = kernel.prepare()
@@ -151,10 +198,10 @@ def run(command, seconds, devices=(), root=None, address=None):
         print(f'Bail out! {why}')
         return 1
 
-    code, printed = try_once(directory, command, seconds, devices, root, address)
+    code, printed = try_once(directory, command, seconds, devices, root, address, sleep)
     if code is None:
         print("# the guest's kernel panicked; once more", printed, sep='\n')
-        code, printed = try_once(directory, command, seconds, devices, root, address)
+        code, printed = try_once(directory, command, seconds, devices, root, address, sleep)
     if code is None:
         code, printed = 1, printed + "Bail out! the guest's kernel panicked twice\n"
     print(printed, end='', flush=True)
@@ -166,9 +213,10 @@ def main():
     parser.add_argument('--timeout', type=float, default=300)
     parser.add_argument('--device', action='append', default=[], help="as QEMU's -device")
     parser.add_argument('--forward', metavar='ADDRESS')
+    parser.add_argument('--sleep', action='store_true')
     parser.add_argument('command', nargs='+')
     args = parser.parse_args()
-    return run(args.command, args.timeout, args.device, address=args.forward)
+    return run(args.command, args.timeout, args.device, address=args.forward, sleep=args.sleep)
 
 
 if __name__ == '__main__':
