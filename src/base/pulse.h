@@ -31,7 +31,10 @@ ON_MAIN static inline bool pulse_take(struct pulse *pulse, int wake_fd)
 	return true;
 }
 
-/* The thread has come round. */
+/*
+ * The thread has come round, and has drained wake_fd if that woke it: drained after the beat, it
+ * could take along that the next one is wanted.
+ */
 ANY_THREAD static inline void pulse_beat(struct pulse *pulse)
 {
 	atomic_store(&pulse->wanted, false);

@@ -142,11 +142,11 @@ void *control_loop(void *context)
 		(void)poll(fds, 4, -1); /* EINTR: looking costs nothing */
 		if (fds[0].revents)
 			break;
-		pulse_beat(&p->control_pulse);
 		if (fds[3].revents && desk_look(&p->desk))
 			note_change(p);
 		follow_camera(p);
 		attend_server(p);
+		pulse_beat(&p->control_pulse);
 	}
 	desk_close(&p->desk);
 	return NULL;

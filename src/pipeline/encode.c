@@ -293,9 +293,9 @@ void *encode_loop(void *context)
 
 		if (event == 0)
 			return NULL;
-		pulse_beat(&p->encode_pulse);
 		if (event > 0)
 			fd_drain(fds[event]);
+		pulse_beat(&p->encode_pulse);
 		if (event != 1) {
 			take_chain(p);
 			outage_show(p);

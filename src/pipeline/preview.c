@@ -136,8 +136,8 @@ void *preview_loop(void *context)
 
 		if (!fd_wait_any(fds, 4, p->screen ? UINT64_MAX : p->search_ns))
 			break;
-		pulse_beat(&p->preview_pulse);
 		fd_drain(p->shown.fresh_fd);
+		pulse_beat(&p->preview_pulse);
 		note_flip(p);
 		follow_hotplug(p);
 		if (!p->screen && clock_now_ns() >= p->search_ns)
