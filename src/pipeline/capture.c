@@ -325,19 +325,20 @@ ON_CAPTURE static int capture_once(struct pipeline *p, char reason[CAMERA_REASON
 /* Wait until it is time to open the camera again. False when the program stops. */
 ON_CAPTURE static bool wait_to_open(struct pipeline *p)
 {
-	int fds[] = {p->capture_stop_fd, p->arrivals_fd, p->camera ? camera_poll_fd(p->camera) : -1,
-		p->capture_wake_fd};
+	int fds[] = {p->capture_stop_fd, p->wishes.fresh_fd, p->arrivals_fd,
+		p->camera ? camera_poll_fd(p->camera) : -1, p->capture_wake_fd};
 
 	for (;;) {
-		int event = fd_wait_any(fds, 4, p->life.due_ns);
+		int event = fd_wait_any(fds, 5, p->life.due_ns);
 
-		if (event <= 0)
-			return event < 0; /* the pause is over */
-		beat_capture(p, event == 3);
-		if (event == 2) {
+		/* The pause is over; or what was wished as the camera failed is to be answered. */
+		if (event <= OTHER_FORMAT)
+			return event != 0;
+		beat_capture(p, event == 4);
+		if (event == 3) {
 			life_recheck(&p->life, clock_now_ns());
-			fds[2] = -1; /* it has said all it can */
-		} else if (event == 1 && camera_has_arrived(p->arrivals_fd)) {
+			fds[3] = -1; /* it has said all it can */
+		} else if (event == 2 && camera_has_arrived(p->arrivals_fd)) {
 			life_hurry(&p->life, clock_now_ns());
 		}
 	}

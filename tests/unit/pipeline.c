@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <sched.h>
 
 #include "base/clock.h"
@@ -60,6 +61,46 @@ ON_MAIN static int free_pipeline(void **state)
 	return 0;
 }
 
+/* The next that is published to us; a wait in vain fails. */
+static void *take_next(struct exchange *from)
+{
+	void *slot;
+
+	while (!exchange_take(from, &slot)) {
+		assert_int_equal(fd_wait(from->fresh_fd, -1, clock_now_ns() + PATIENCE_NS), 1);
+		fd_drain(from->fresh_fd);
+	}
+	return slot;
+}
+
+static void a_format_that_is_wished_as_the_camera_goes_is_answered(void **state)
+{
+	const struct presence *presence;
+	struct wish *wish;
+	pthread_t thread;
+
+	(void)state;
+	/* Nobody will plug it in: it is waited for without looking. */
+	p->life.told = true;
+	role_take(&role_capture, NULL); /* its thread has yet to start */
+	while (p->life.due_ns != UINT64_MAX)
+		life_fail(&p->life, -ENOENT, 0);
+	assert_int_equal(pthread_create(&thread, NULL, capture_loop, p), 0);
+	/* The last thing that it says before it waits. */
+	while (!*((const struct camera_status *)take_next(&p->news))->reason)
+		;
+	wish = exchange_slot(&p->wishes);
+	*wish = (struct wish){.number = 1, .format = {.width = 640, .height = 480}};
+	(void)exchange_publish(&p->wishes);
+	do
+		presence = take_next(&p->presence);
+	while (presence->wish != 1);
+	assert_false(presence->open);
+	assert_string_not_equal(presence->refused, "");
+	fd_signal(p->capture_stop_fd);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 /* A thread that is asked for its pulse while it comes round does so once more, if it has to. */
 static void assert_beats(void *(*loop)(void *), struct pulse *its, int its_wake_fd, int stop_fd)
 {
@@ -91,6 +132,9 @@ static void threads_that_are_asked_while_they_come_round_are_not_stuck(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_format_that_is_wished_as_the_camera_goes_is_answered, make_pipeline,
+			free_pipeline),
 		cmocka_unit_test_setup_teardown(
 			threads_that_are_asked_while_they_come_round_are_not_stuck, make_pipeline,
 			free_pipeline),
