@@ -16,7 +16,7 @@ const CLOCK_ROUNDS = 5;
 const CLOCK_REFRESH_MS = 30000;
 const CLOCK_WRONG_MS = 500; // by what a hello can be late
 const FIGURES_MS = 500;
-const SILENCE_MS = 5000; // of a camera that is online
+const SILENCE_MS = 5000; // of a camera that is online, or of what decodes a picture
 const FRAME_MS = 16; // after which a screen shows what was drawn
 
 /* Of the one server that all streams come from. */
@@ -54,7 +54,7 @@ export class LiveStream {
   #online;
   #heardMs;
   #reader;
-  #showing = false;
+  #showing; // picture that is being decoded
   #waiting; // picture to show next
   #shown; // picture on the page
   #id; // of this stream, for acknowledgements
@@ -181,21 +181,23 @@ export class LiveStream {
     this.#pauses.reset();
     this.#figures.arrived(blob.size);
     this.#waiting = { ...record, parts: undefined, blob, signal, heardMs: this.#heardMs };
-    if (!this.#showing)
+    if (!this.#showing || this.#heardMs - this.#showing.heardMs > SILENCE_MS)
       this.#showNewest();
   }
 
   async #showNewest() {
-    this.#showing = true;
     while (this.#waiting) {
-      const picture = this.#waiting;
+      const picture = this.#showing = this.#waiting;
+      const isWanted = () => !picture.signal.aborted && this.#showing === picture;
 
       this.#waiting = undefined;
-      picture.size = await this.#show(picture.blob, () => !picture.signal.aborted);
+      picture.size = await this.#show(picture.blob, isWanted);
+      if (this.#showing !== picture)
+        return;
       if (picture.size)
         this.#drawn(picture);
     }
-    this.#showing = false;
+    this.#showing = undefined;
   }
 
   #drawn(picture) {

@@ -58,9 +58,31 @@ async function camera_that_is_away_says_why_and_since_when({ browser, away }) {
   await seesAdvancing(page, picture(2));
 }
 
+async function picture_that_is_never_decoded_gives_way_to_newer_ones({ browser, fanlight }) {
+  const page = await openViewer(browser, fanlight.url('https'), () => delete window.Worker);
+
+  await page.evaluate(() => {
+    for (const [owner, name] of [[window, 'createImageBitmap'], [Image.prototype, 'decode']]) {
+      const decode = owner[name];
+
+      owner[name] = function stuckOnce(...args) {
+        if (args.length > 1) // to look at what is shown
+          return decode.apply(this, args);
+        owner[name] = decode;
+        window.isStuck = true;
+        return new Promise(() => {});
+      };
+    }
+  });
+  await until('a picture to be stuck', () => page.evaluate(() => window.isStuck));
+  await seesAdvancing(page, picture(1));
+  await seesAdvancing(page, picture(2));
+}
+
 export const failures = [
   stream_cut_on_its_way_is_taken_up_again,
   page_tells_of_a_killed_server_and_recovers,
   old_picture_is_never_shown_as_live,
   camera_that_is_away_says_why_and_since_when,
+  picture_that_is_never_decoded_gives_way_to_newer_ones,
 ];
