@@ -50,6 +50,7 @@ export class LiveStream {
   #pauses = new Pauses();
   #retry; // ends a pause
   #timer;
+  #toldMs = -Infinity; // when figures were
   #figures;
   #online;
   #heardMs;
@@ -76,7 +77,10 @@ export class LiveStream {
     this.#width = width;
     this.#refused = false;
     this.#figures = new Figures();
-    this.#timer = setInterval(() => this.#tick(), FIGURES_MS);
+    this.#timer = setInterval(() => {
+      if (performance.now() - this.#toldMs >= 2 * FIGURES_MS)
+        this.#tick(); // without a picture
+    }, FIGURES_MS);
     this.#run();
   }
 
@@ -208,9 +212,13 @@ export class LiveStream {
     picture.ageMs = this.#age(picture);
     this.#figures.drawn(picture.drawnMs, picture.ageMs);
     if (last?.signal !== picture.signal)
-      this.#tick(); // the first of this attempt is news
+      this.#toldMs = -Infinity; // the first of this attempt is news
     else if (!this.#fps)
       this.#figures.dropped += (picture.serial - last.serial >>> 0) - 1; // serials wrap
+    // Together with this picture: when the page changes for figures alone, Firefox has the next one
+    // wait for the screen.
+    if (picture.drawnMs - this.#toldMs >= FIGURES_MS)
+      this.#tick();
     this.#acknowledge(picture);
   }
 
@@ -250,6 +258,7 @@ export class LiveStream {
   #tick() {
     const now = performance.now();
 
+    this.#toldMs = now;
     keepClock();
     if (this.#shown)
       this.#tell({ figures: { ...this.#figures.summary(now), ...this.#shown.size,
