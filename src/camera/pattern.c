@@ -29,7 +29,7 @@
 #define BUFFERS     6
 #define SIZE_LEAST  16
 #define SIZE_MOST   8192
-#define FPS_MOST    240
+#define FPS_MOST    960
 #define BARS        8
 #define LINE_CHARS  12 /* "HH:MM:SS.mmm", and as many digits of the counter */
 #define GLYPH_WIDTH 5

@@ -82,7 +82,7 @@ class Formats(server.Case):
         for change, sentence in (
                 ({"format": {"fourcc": "MJPG"}}, "no format MJPG that can be read; there is YUYV"),
                 ({"format": {"width": 9000, "height": 10}}, "no size 9000x10 in YUYV"),
-                ({"format": {"fps": 500}}, "YUYV in 640x360 comes at up to 240 fps, not 500"),
+                ({"format": {"fps": 999}}, "YUYV in 640x360 comes at up to 960 fps, not 999"),
                 ({"controls": {"brightness": 1}}, "the test pattern has no controls"),
                 ({"brightness": 1}, 'there is no "brightness" to change'),
                 ("nonsense", "this is no JSON")):
