@@ -29,4 +29,21 @@ static inline uint64_t clock_wall_ns(uint64_t monotonic_ns)
 	return clock_read_ns(CLOCK_REALTIME) - clock_now_ns() + monotonic_ns;
 }
 
+/*
+ * CLOCK_BOOTTIME's reading at a moment of CLOCK_MONOTONIC since the machine last slept. Between two
+ * of these moments it counts sleep, which CLOCK_MONOTONIC leaves out.
+ */
+static inline uint64_t clock_boot_ns(uint64_t monotonic_ns)
+{
+	uint64_t boot_ns = clock_read_ns(CLOCK_BOOTTIME); /* first: the answer is never too late */
+
+	return boot_ns - clock_now_ns() + monotonic_ns;
+}
+
+/* As clock_wall_ns(), at a moment of CLOCK_BOOTTIME: the machine may have slept since. */
+static inline uint64_t clock_wall_of_boot_ns(uint64_t boot_ns)
+{
+	return clock_read_ns(CLOCK_REALTIME) - clock_read_ns(CLOCK_BOOTTIME) + boot_ns;
+}
+
 #endif

@@ -44,6 +44,7 @@ struct camera_status {
 	enum camera_state state;
 	bool online;
 	uint64_t since_ns;       /* CLOCK_MONOTONIC, when it came online or went off */
+	uint64_t since_boot_ns;  /* the same of CLOCK_BOOTTIME, to be shown by the wall clock */
 	char reason[192];        /* what is wrong, a sentence; "" when nothing is */
 	struct camera_info info; /* as last opened; zero when it never was */
 };

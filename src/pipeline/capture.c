@@ -28,8 +28,10 @@ ON_CAPTURE static void publish_status(struct pipeline *p, const char *reason)
 	bool online = p->life.state == CAMERA_STREAMING;
 	bool other = p->now.online != online || strcmp(reason, p->now.reason);
 
-	if (p->now.online != online || !p->now.since_ns)
+	if (p->now.online != online || !p->now.since_ns) {
 		p->now.since_ns = clock_now_ns();
+		p->now.since_boot_ns = clock_boot_ns(p->now.since_ns);
+	}
 	p->now.state = p->life.state;
 	p->now.online = online;
 	if (reason != p->now.reason)

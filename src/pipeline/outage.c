@@ -28,7 +28,7 @@ uint64_t outage_due_ns(const struct pipeline *p)
 /* By the wall clock, as it is now. */
 ON_ENCODE static void format_since(const struct pipeline *p, char *ret_text, size_t text_bytes)
 {
-	time_t seconds = (time_t)(clock_wall_ns(p->trouble->since_ns) / NS_PER_S);
+	time_t seconds = (time_t)(clock_wall_of_boot_ns(p->trouble->since_boot_ns) / NS_PER_S);
 	struct tm local;
 
 	/* Neither fails with a clock that is anywhere near to the truth; else the line is empty. */

@@ -17,6 +17,7 @@ struct part *part_create(struct packet *packet, uint64_t serial)
 	part->n_snapshots = 0;
 	part->packet = packet_ref(packet);
 	part->serial = serial;
+	part->captured_boot_ns = clock_boot_ns(packet->captured_ns);
 	part->published_ns = clock_now_ns();
 	part->begun = false;
 	(void)snprintf(part->timestamp, sizeof part->timestamp, "%llu.%06llu",

@@ -42,10 +42,11 @@ struct part {
 	unsigned refs;        /* the server thread's own */
 	unsigned n_snapshots; /* those of them that are snapshots' */
 	struct packet *packet;
-	uint64_t serial;       /* counts a camera's parts from 1 */
-	uint64_t published_ns; /* CLOCK_MONOTONIC, when the server had it */
-	bool begun;            /* the first send of it has */
-	char timestamp[32];    /* wall clock of the capture, seconds.microseconds */
+	uint64_t serial;           /* counts a camera's parts from 1 */
+	uint64_t captured_boot_ns; /* CLOCK_BOOTTIME of the capture */
+	uint64_t published_ns;     /* CLOCK_MONOTONIC, when the server had it */
+	bool begun;                /* the first send of it has */
+	char timestamp[32];        /* wall clock of the capture, seconds.microseconds */
 	/* once it is whole */
 	char header[PART_HEADER_BYTES];
 	size_t header_bytes;

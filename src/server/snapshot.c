@@ -23,8 +23,8 @@ struct snapshot {
 	struct feed *feed;
 	struct channel *channel;
 	h2o_req_t *req;
-	uint64_t captured_since_ns; /* what is fresh enough, CLOCK_MONOTONIC */
-	struct part *part;          /* being sent */
+	uint64_t captured_since_boot_ns; /* what is fresh enough */
+	struct part *part;               /* being sent */
 };
 
 /* The snapshot waits no longer. */
@@ -173,7 +173,7 @@ ON_SERVER static bool is_fresh_enough(const struct snapshot *snapshot)
 {
 	const struct part *picture = snapshot->channel->picture;
 
-	return picture && picture->packet->captured_ns >= snapshot->captured_since_ns;
+	return picture && picture->captured_boot_ns >= snapshot->captured_since_boot_ns;
 }
 
 /* Answer if there is something to answer with. */
@@ -202,7 +202,7 @@ void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct request *req
 	uint64_t max_age_ns = request->max_age_chosen ? request->max_age_ns
 						      : default_max_age_ns(feed);
 	struct channel *channel = channel_find(feed, req, &request->variant);
-	uint64_t now_ns = clock_now_ns();
+	uint64_t now_ns = clock_read_ns(CLOCK_BOOTTIME);
 	struct snapshot *snapshot;
 
 	if (!channel)
@@ -213,7 +213,7 @@ void snapshot_serve(struct feed *feed, h2o_req_t *req, const struct request *req
 		.feed = feed,
 		.channel = channel,
 		.req = req,
-		.captured_since_ns = now_ns > max_age_ns ? now_ns - max_age_ns : 0,
+		.captured_since_boot_ns = now_ns > max_age_ns ? now_ns - max_age_ns : 0,
 	};
 	if (try_to_answer(snapshot))
 		return;

@@ -223,7 +223,8 @@ ON_SERVER static json_t *json_camera(struct feed *feed)
 	const struct camera_stats *stats = feed->camera.stats;
 	double fps = info->fps_denominator ? (double)info->fps_numerator / info->fps_denominator
 					   : 0;
-	double since = status->since_ns ? (double)clock_wall_ns(status->since_ns) / 1e9 : 0;
+	double since = status->since_ns ? (double)clock_wall_of_boot_ns(status->since_boot_ns) / 1e9
+					: 0;
 	json_t *camera = json_object();
 
 	put(camera, "name", json_string(feed->camera.name));

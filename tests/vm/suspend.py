@@ -40,6 +40,21 @@ def sleep():
     assert asleep_s() - before > NEAR_S, asleep_s() - before
 
 
+def see_fresh_snapshot(fanlight):
+    """Of a slow camera: for as long as a second its newest picture is from before the sleep."""
+    deadline, status = time.monotonic() + guest.PATIENCE_S, None
+    while status != 200:
+        assert time.monotonic() < deadline, status
+        asked = time.time()
+        status, headers, _ = fanlight.get('/slow/snapshot?max_age_ms=1000')
+    age_s = asked - float(headers['X-Timestamp'])
+    assert age_s < 1 + NEAR_S, age_s
+
+
+def since(fanlight):
+    return fanlight.until(lambda now: not now['online'], camera=1)['since']
+
+
 def see_right_stamps(fanlight):
     """Watch until a picture's time is by the wall clock what it is by the monotonic one."""
     deadline = time.monotonic() + guest.PATIENCE_S
@@ -63,6 +78,17 @@ def hear_pulse(notices):
         pulses += notices.recv(4096) == b'WATCHDOG=1'
 
 
+def what_was_before_sleep_is_older_by_that():
+    with guest.Fanlight('--camera', 'slow', '--source', 'pattern', '--size', '320x180', '--fps', '1',
+                        '--camera', 'none', '--source', '/dev/none') as fanlight:
+        for _ in range(clock.TIMES):
+            before = since(fanlight)
+            fanlight.jpeg('/slow')
+            sleep()
+            see_fresh_snapshot(fanlight)
+            assert abs(since(fanlight) - before) < NEAR_S, since(fanlight) - before
+
+
 def main():
     node, = guest.load_vivid(['webcam'])
     UNREAD_NOTICES.write_text('1000')  # Fanlight would wait until there is room for another
@@ -79,7 +105,8 @@ def main():
     def sleep_changes_nothing_but_the_stamps():
         clock.Clock(node).endure('the machine sleeps', happen, 'restarted', 'oddities')
 
-    return guest.run_with_vivid(guest.promises(sleep_changes_nothing_but_the_stamps))
+    return guest.run_with_vivid(guest.promises(sleep_changes_nothing_but_the_stamps,
+                                               what_was_before_sleep_is_older_by_that))
 
 
 if __name__ == '__main__':
