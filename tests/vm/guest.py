@@ -160,9 +160,9 @@ class Fanlight:
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()
 
-    def patch(self, change):
-        """Status and answer of a change to the first camera's controls or format."""
-        request = urllib.request.Request(self.url + '/controls', method='PATCH',
+    def patch(self, change, camera=''):
+        """Status and answer of a change to a camera's controls or format."""
+        request = urllib.request.Request(f'{self.url}{camera}/controls', method='PATCH',
                                          data=json.dumps(change).encode(),
                                          headers={'Content-Type': 'application/json'})
         try:
