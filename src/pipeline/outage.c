@@ -10,7 +10,7 @@
 /* Players take a stream that is silent for longer for one that is broken. */
 #define AGAIN_NS (1 * NS_PER_S)
 
-/* Where no picture has come and no size was asked for. */
+/* Where no picture has come, or none that can be so large, and no size was asked for. */
 #define WIDTH  1280
 #define HEIGHT 720
 
@@ -66,7 +66,7 @@ ON_ENCODE static int begin(struct pipeline *p)
 
 	if (p->placeholder)
 		return 0;
-	if (!width) {
+	if (!width || (uint64_t)width * height > DECODE_PIXELS_MOST) {
 		width = p->config->width ? p->config->width : WIDTH;
 		height = p->config->width ? p->config->height : HEIGHT;
 	}

@@ -142,9 +142,10 @@ class Gone(unittest.TestCase):
         picture = Image.new("RGB", (320, 180), (220, 40, 40))
         picture.paste((255, 255, 255), (160, 0, 320, 180))
         picture.save(cls.folder / "picture.ppm")
-        cls.seen, cls.masked, cls.masked_at_rest, cls.odd = cls.cameras = [
-            cls.show(name, sampling) for name, sampling in (
-                ("seen", "2x2"), ("masked", "2x1"), ("masked_at_rest", "1x1"), ("odd", "4x1"))]
+        cls.seen, cls.masked, cls.masked_at_rest, cls.odd, cls.huge = cls.cameras = [
+            cls.show(*camera) for camera in (
+                ("seen", "2x2"), ("masked", "2x1"), ("masked_at_rest", "1x1"), ("odd", "4x1"),
+                ("huge", "2x2", 16384))]
         cls.change(cls.masked, cls.RIGHT)
         # It is a picture behind the mask that is the last.
         eventually(lambda: cls.brightness(
@@ -156,12 +157,16 @@ class Gone(unittest.TestCase):
             file.write_text("no picture any more")
 
     @classmethod
-    def show(cls, name, sampling):
-        """A camera, once its picture was seen."""
+    def show(cls, name, sampling, claimed=None):
+        """A camera, once its picture was seen, which perhaps claims to be of another size."""
         source = cls.folder / (name + ".jpg")
-        with source.open("wb") as file:
-            subprocess.run(["cjpeg", "-quality", "95", "-sample", sampling,
-                            cls.folder / "picture.ppm"], stdout=file, check=True)
+        jpeg = bytearray(subprocess.run(
+            ["cjpeg", "-quality", "95", "-sample", sampling, cls.folder / "picture.ppm"],
+            stdout=subprocess.PIPE, check=True).stdout)
+        if claimed:
+            size = jpeg.index(b"\xff\xc0") + 5
+            jpeg[size:size + 4] = 2 * claimed.to_bytes(2, "big")
+        source.write_bytes(jpeg)
         camera = server.Fanlight("--fps", "30", "--idle", "stop", source=source)
         cls.addClassCleanup(cls.end, camera)
         eventually(lambda: camera.get("/snapshot")[0] == 200)
@@ -253,6 +258,11 @@ class Gone(unittest.TestCase):
     def test_what_cannot_be_decoded_is_no_ground(self):
         for jpeg in itertools.islice(self.placeholders(self.odd), 2):
             self.assertTrue(self.is_plain(jpeg))
+
+
+    def test_what_claims_to_be_huge_is_not_believed(self):
+        jpeg = next(self.placeholders(self.huge))
+        self.assertEqual(Image.open(io.BytesIO(jpeg)).size, (1280, 720))
 
 
 class Refused(server.Case):
