@@ -3,20 +3,19 @@
  * is written for all cameras before the next begins. deploy/metrics.md explains them.
  */
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/file.h"
 #include "server/exposition.h"
 #include "server/stream.h"
 
 /* Room for the beginnings of all metrics and the process's samples, and for a camera's lines. */
 #define COMMON_BYTES      16384
 #define CAMERA_NUMBERS    (48 + 2 * FILTERS_NAMED + VARIANTS_MOST)
-#define CAMERA_HISTOGRAMS (6 + 3 * PROTOCOLS + FILTERS_NAMED + VARIANTS_MOST)
+#define CAMERA_HISTOGRAMS (7 + 3 * PROTOCOLS + FILTERS_NAMED + VARIANTS_MOST)
 #define CAMERA_BYTES \
 	((CAMERA_NUMBERS + CAMERA_HISTOGRAMS * EXPOSITION_HISTOGRAM_LINES) * EXPOSITION_LINE_BYTES)
 
@@ -413,12 +412,9 @@ ON_SERVER static void resident_memory(struct exposition *e)
 {
 	char text[128];
 	unsigned long long pages;
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
 
-	fd_close(&fd);
-	text[n > 0 ? n : 0] = '\0';
-	if (sscanf(text, "%*u %llu", &pages) == 1)
+	if (file_read("/proc/self/statm", text, sizeof text) > 0 &&
+		sscanf(text, "%*u %llu", &pages) == 1)
 		exposition_add_number(e, pages * (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
