@@ -377,11 +377,7 @@ void access_begin(struct server *server)
 	struct access *access = &server->access;
 
 	h2o_linklist_init_anchor(&access->waiting);
-	access->done = h2o_evloop_socket_create(
-		server->context.loop, access->done_fd, H2O_SOCKET_FLAG_DONT_READ);
-	access->done_fd = -1;
-	access->done->data = server;
-	h2o_socket_read_start(access->done, on_done);
+	access->done = feed_watch(server->context.loop, &access->done_fd, server, on_done);
 }
 
 void access_stop(struct server *server)

@@ -155,7 +155,7 @@ ON_SERVER const struct camera_status *feed_status(struct feed *feed);
 /* A picture has come, in any of its channels. */
 ON_SERVER void feed_note_picture(struct feed *feed, struct part *part);
 
-/* Give the loop an eventfd, which is its own from now on. */
+/* Have the loop watch an fd, which is its own from now on. */
 ON_SERVER h2o_socket_t *feed_watch(h2o_loop_t *loop, int *fd, void *data, h2o_socket_cb callback);
 
 /* From one frame to the next, by what the driver gave, what was asked, or 30 a second. */

@@ -87,15 +87,12 @@ ON_SERVER static void on_connection(h2o_socket_t *socket, const char *err)
 	}
 }
 
-ON_SERVER static void start_accepting(struct server *server)
-{
-	for (size_t i = 0; i < server->n_listeners; i++)
-		h2o_socket_read_start(server->listeners[i].socket, on_connection);
-}
-
 ON_SERVER static void on_pause_over(h2o_timeout_entry_t *entry)
 {
-	start_accepting(H2O_STRUCT_FROM_MEMBER(struct server, pause, entry));
+	struct server *server = H2O_STRUCT_FROM_MEMBER(struct server, pause, entry);
+
+	for (size_t i = 0; i < server->n_listeners; i++)
+		h2o_socket_read_start(server->listeners[i].socket, on_connection);
 }
 
 /* ---- the loop ---- */
@@ -143,19 +140,6 @@ ON_SERVER static void on_stop(h2o_socket_t *socket, const char *err)
 	h2o_context_request_shutdown(&server->context);
 }
 
-ON_SERVER static h2o_socket_t *watch(
-	struct server *server, int *fd, void *data, h2o_socket_cb callback)
-{
-	h2o_socket_t *socket = h2o_evloop_socket_create(
-		server->context.loop, *fd, H2O_SOCKET_FLAG_DONT_READ);
-
-	*fd = -1;
-	socket->data = data;
-	if (callback)
-		h2o_socket_read_start(socket, callback);
-	return socket;
-}
-
 /* Serve by other terms; streams and connections that there are go on. */
 ON_SERVER static void on_renewed(h2o_socket_t *socket, const char *err)
 {
@@ -177,7 +161,9 @@ ON_SERVER static void on_renewed(h2o_socket_t *socket, const char *err)
 
 ON_SERVER static void begin(struct server *server)
 {
-	h2o_context_init(&server->context, h2o_evloop_create(), &server->config);
+	h2o_loop_t *loop = h2o_evloop_create();
+
+	h2o_context_init(&server->context, loop, &server->config);
 	set_limits(server);
 	connections_begin(&server->connections);
 	access_begin(server);
@@ -185,9 +171,9 @@ ON_SERVER static void begin(struct server *server)
 	streams_begin(server);
 	controls_begin(server);
 	for (size_t i = 0; i < server->n_feeds; i++)
-		feed_begin(&server->feeds[i], server->context.loop);
-	server->stop = watch(server, &server->stop_watch_fd, server, on_stop);
-	server->renewed = watch(server, &server->renewed_fd, server, on_renewed);
+		feed_begin(&server->feeds[i], loop);
+	server->stop = feed_watch(loop, &server->stop_watch_fd, server, on_stop);
+	server->renewed = feed_watch(loop, &server->renewed_fd, server, on_renewed);
 	for (size_t i = 0; i < server->n_listeners; i++) {
 		struct listener *listener = &server->listeners[i];
 
@@ -196,9 +182,8 @@ ON_SERVER static void begin(struct server *server)
 			.hosts = server->config.hosts,
 			.ssl_ctx = listener->tls ? server->terms->ssl : NULL,
 		};
-		listener->socket = watch(server, &listener->fd, listener, NULL);
+		listener->socket = feed_watch(loop, &listener->fd, listener, on_connection);
 	}
-	start_accepting(server);
 	server->tick.cb = on_tick;
 	server->pause.cb = on_pause_over;
 	on_tick(&server->tick);
