@@ -161,8 +161,38 @@ async function page_works_below_a_proxys_prefix({ browser, fanlight, proxy }) {
   assert.deepEqual(await complaints(page), []);
 }
 
-/* Firefox cannot be told to do without. */
-export const scriptless = { chromium: [page_without_scripts_shows_the_first_camera] };
+/* After any other change of the page Firefox has the next picture wait for the screen. */
+async function figures_change_in_the_same_turn_as_a_picture({ browser, fanlight }) {
+  const page = await openPage(browser);
+
+  await page.goto(`${fanlight.url('https')}#door`);
+  await seesAdvancing(page, picture(1));
+  await page.evaluate((picture) => {
+    const { port1, port2 } = new MessageChannel();
+    let isTurn = false; // of a picture, until the message has come
+    const observer = new MutationObserver((changes) => {
+      if (changes.some(({ type }) => type === 'attributes')) {
+        isTurn = true;
+        port2.postMessage('');
+      }
+      if (changes.some(({ type }) => type === 'childList'))
+        window.together = isTurn ? window.together + 1 : 0;
+    });
+
+    port1.onmessage = () => isTurn = false;
+    window.together = 0;
+    observer.observe(document.querySelector(picture), { attributeFilter: ['src'] });
+    observer.observe(document.querySelector('[data-figure=age]'), { childList: true });
+  }, picture(1));
+  await until('figures that change with pictures, five times in a row', () =>
+    page.evaluate(() => window.together >= 5));
+}
+
+/* Firefox cannot be told to do without scripts; Chromium's pictures do not change the page. */
+export const ofOneBrowser = {
+  chromium: [page_without_scripts_shows_the_first_camera],
+  firefox: [figures_change_in_the_same_turn_as_a_picture],
+};
 
 export const pictures = [
   page_shows_live_pictures_over_one_http2_connection,

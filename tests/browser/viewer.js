@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { launch } from './browsers.js';
 import { Fanlight, Relay } from './fanlight.js';
 import { failures } from './failures.js';
-import { pictures, scriptless } from './pictures.js';
+import { ofOneBrowser, pictures } from './pictures.js';
 import { Proxy } from './proxy.js';
 import { soak } from './soak.js';
 import { plan, test } from './tap.js';
@@ -47,7 +47,7 @@ try {
   house.browser = await launch(browserName);
   [house.first] = await house.browser.pages();
 
-  for (const promise of [...pictures, ...scriptless[browserName] ?? [], ...use,
+  for (const promise of [...pictures, ...ofOneBrowser[browserName], ...use,
     ...browserName === 'chromium' ? chromiumOnly : [], ...failures, ...soak]) {
     if (chosen.length && !chosen.includes(promise.name))
       continue;
