@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Build Fanlight with each compiler and sanitizer, run the suites, and sum what passed.
 
-Each line of a test that speaks TAP counts as one; a test that crashes, hangs or breaks its plan
-counts as failed. The last line printed is the sum over all builds.
+What is missing for that is installed first. Each line of a test that speaks TAP counts as one; a
+test that crashes, hangs or breaks its plan counts as failed. The last line printed is the sum over
+all builds.
 """
 import argparse
 import json
@@ -155,6 +156,8 @@ def wanted_suites(build, args):
 
 def main():
     args = arguments()
+    if subprocess.run([ROOT / 'tools' / 'setup', 'test'], check=False).returncode:
+        return 1
     if VIVID in args.suite:
         require_vivid()
     total = Counter()
