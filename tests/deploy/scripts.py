@@ -1,8 +1,11 @@
 """Shell scripts: shellcheck has nothing to say, and completion offers all that there is."""
+import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import tap
@@ -41,6 +44,19 @@ class Scripts(unittest.TestCase):
         result = run("shellcheck", *scripts)
         self.assertEqual(result.stdout, "")
         self.assertEqual(result.returncode, 0)
+
+
+class Root(unittest.TestCase):
+    @unittest.skipIf(os.geteuid(), "only root mounts without a namespace of its own")
+    def test_mounts_of_a_killed_build_go_with_it(self):
+        with tempfile.TemporaryDirectory(prefix="fanlight-root-") as folder:
+            killed = pathlib.Path(folder) / "mmdebstrap"
+            killed.write_text('#!/bin/sh\nmount -t tmpfs "$0" "${0%/*}" && kill -KILL $$\n')
+            killed.chmod(0o755)
+            result = run("env", f"PATH={folder}:{os.environ['PATH']}", ROOT / "deploy/debian/root",
+                         f"{folder}/root.tar")
+            self.assertEqual(result.returncode, 128 + signal.SIGKILL, result.stdout)
+            self.assertFalse(os.path.ismount(folder))
 
 
 class Completion(unittest.TestCase):
