@@ -26,7 +26,7 @@ struct histogram {
 /* Count a value. */
 ANY_THREAD void histogram_record(struct histogram *histogram, uint64_t value_ns);
 
-/* Count the time between two moments; none when the clocks disagree and it would be negative. */
+/* Count the time between two moments; 0 where the clocks disagree and it would be negative. */
 ANY_THREAD static inline void histogram_record_span(
 	struct histogram *histogram, uint64_t from_ns, uint64_t to_ns)
 {

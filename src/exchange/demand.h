@@ -16,7 +16,7 @@
 struct demand {
 	atomic_uint wanted;
 	/* readable when demand rose from nothing */
-	int event_fd; /* encode drains it */
+	int event_fd; /* encode drains it; also when main wants its pulse */
 	int risen_fd; /* capture drains it */
 };
 

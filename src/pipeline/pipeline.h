@@ -30,7 +30,10 @@ ON_MAIN int pipeline_create(const struct camera_settings *settings, struct worke
 /* The pipeline as the server sees it; valid until pipeline_destroy(). */
 ON_MAIN void pipeline_describe(struct pipeline *pipeline, struct server_camera *ret_camera);
 
-/* Start the encode, the control and then the capture thread. Returns 0 or a negative errno. */
+/*
+ * Start the encode, preview and control threads and then capture, which they answer. Returns 0, or a
+ * negative errno, and none runs.
+ */
 ON_MAIN int pipeline_start(struct pipeline *pipeline);
 
 /* As configured; valid until pipeline_destroy(). */
@@ -54,7 +57,7 @@ ON_MAIN const char *pipeline_stuck_thread(struct pipeline *pipeline);
 /* Let capture begin to stop, so that several cameras do so at once; pipeline_stop() must follow. */
 ON_MAIN void pipeline_ask_to_stop(struct pipeline *pipeline);
 
-/* Stop and join capture, control, then encode. Harmless when not started. */
+/* Stop and join capture, then the others. Harmless when not started. */
 ON_MAIN void pipeline_stop(struct pipeline *pipeline);
 
 /* Free it, stopped. NULL is ignored. */

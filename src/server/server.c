@@ -1,6 +1,7 @@
 /*
- * One thread, one loop. What it waits for: the listeners, the connections (libh2o's), three eventfds
- * a camera (a packet was published, a status, an answer about its controls), one to stop, and timers.
+ * One thread, one loop. What it waits for: the listeners, the connections (libh2o's), timers, and
+ * eventfds: of each camera one an outlet (a packet was published), one for its status and one for an
+ * answer about its controls; one for new terms, one for a compared password, and one to stop.
  *
  * Everything of libh2o that belongs to the loop is made in the first turn and undone in the last,
  * for libh2o keeps memory of its own for each thread.
