@@ -480,7 +480,6 @@ static const char *const log_levels[] = {
 	[LOG_LEVEL_ERROR] = "error",
 	[LOG_LEVEL_WARNING] = "warning",
 	[LOG_LEVEL_INFO] = "info",
-	[LOG_LEVEL_DEBUG] = "debug",
 	NULL,
 };
 
@@ -566,8 +565,7 @@ static const struct setting settings_table[] = {
 	{"lock-memory", SERVER(lock_memory), parse_word, print_word, "yes|no", NULL, "yes or no",
 		no_yes},
 	{"log-level", SERVER(log_level), parse_word, print_word,
-		"LEVEL", "error, warning, info or debug",
-		"error, warning, info or debug", log_levels},
+		"LEVEL", "error, warning or info", "error, warning or info", log_levels},
 	{"encode-threads", SERVER(encode_threads), parse_threads, print_threads,
 		"N", "threads for one picture, 1 to 16; auto: one a core",
 		"a number from 1 to 16, or auto"},

@@ -22,7 +22,6 @@ static const struct {
 	[LOG_LEVEL_ERROR] = {"error", "\033[31m", 3},
 	[LOG_LEVEL_WARNING] = {"warning", "\033[33m", 4},
 	[LOG_LEVEL_INFO] = {"info", "", 6},
-	[LOG_LEVEL_DEBUG] = {"debug", "\033[2m", 7},
 };
 
 void log_init(enum log_level most_shown)

@@ -12,7 +12,7 @@
 
 #include "base/roles.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 
 /* Look at stderr once and set what is shown; before any thread starts. */
 ON_MAIN void log_init(enum log_level most_shown);
@@ -24,7 +24,6 @@ ANY_THREAD void log_line(enum log_level level, const char *room, const char *for
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /*
  * Rate limit for faults that repeat: true for the first of each interval. The state belongs to

@@ -87,12 +87,10 @@ ON_MAIN static void only_what_was_asked_for_is_shown(void **state)
 	(void)state;
 	catch_in_file();
 	init_plain(LOG_LEVEL_WARNING);
-	log_debug("room", "one");
 	log_info("room", "two");
 	log_warning("room", "three");
 	log_error("room", "four");
 	(void)release_file();
-	assert_null(strstr(caught, "one"));
 	assert_null(strstr(caught, "two"));
 	assert_non_null(strstr(caught, "three"));
 	assert_non_null(strstr(caught, "four"));
@@ -138,13 +136,12 @@ ON_MAIN static void journal_gets_priorities_and_no_time(void **state)
 	(void)snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
 		(unsigned long long)st.st_ino);
 	assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
-	log_init(LOG_LEVEL_DEBUG);
+	log_init(LOG_LEVEL_INFO);
 	log_error("room", "a");
 	log_warning("room", "b");
 	log_info("room", "c");
-	log_debug("room", "d");
 	(void)release_file();
-	assert_string_equal(caught, "<3>room: a\n<4>room: b\n<6>room: c\n<7>room: d\n");
+	assert_string_equal(caught, "<3>room: a\n<4>room: b\n<6>room: c\n");
 }
 
 ON_MAIN static void journal_of_somebody_else_is_none(void **state)

@@ -111,7 +111,7 @@ ON_MAIN static void file_sets_everything(void **state)
 		     "max-streams = 7\nmax-streams-per-connection = 100\n"
 		     "max-requests-per-second = 9\n"
 		     "max-handshakes-per-second = 8\nmax-url-bytes = 256\nuser = b\n"
-		     "max-header-bytes = 32768\nmax-body-bytes = 8192\nsandbox = no\nlog-level = debug\n"
+		     "max-header-bytes = 32768\nmax-body-bytes = 8192\nsandbox = no\nlog-level = error\n"
 		     "encode-threads = 3\n\n"
 		     "[camera front]\n  source = v4l2:/dev/video2\n\tsize = 640x480\n"
 		     "fps = 29.97\nformat = MJPG\nquality = 1\nchroma = 422\n"
@@ -139,7 +139,7 @@ ON_MAIN static void file_sets_everything(void **state)
 	assert_int_equal(settings.server.limits.streams_per_connection, 100);
 	assert_int_equal(settings.server.limits.requests_per_second, 9);
 	assert_int_equal(settings.sandbox, 0);
-	assert_int_equal(settings.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(settings.log_level, LOG_LEVEL_ERROR);
 	assert_int_equal(settings.encode_threads, 3);
 	assert_int_equal(settings.n_cameras, 1);
 	assert_string_equal(camera->name, "front");
