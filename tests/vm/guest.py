@@ -42,7 +42,7 @@ def run(checks):
             failed += 1
             print(f'not ok {number} - {promise}')
             for frame in traceback.extract_tb(error.__traceback__):
-                if Path(frame.filename).parent == HERE:
+                if Path(frame.filename).resolve().parent == HERE:
                     print(f'# {Path(frame.filename).name}:{frame.lineno}: {frame.line}')
             text = ''.join(traceback.format_exception_only(error)).rstrip()
             print(re.sub('^', '# ', text, flags=re.M), flush=True)
