@@ -327,9 +327,12 @@ ON_SERVER static json_t *json_limits(const struct connections *connections)
 char *state_status(struct feed *feed)
 {
 	const struct camera_status *status = feed_status(feed);
+	/* As CLOCK_MONOTONIC would have it if it had not left sleep out; perhaps before its zero. */
+	int64_t since_ns = (int64_t)(clock_now_ns() - clock_read_ns(CLOCK_BOOTTIME) +
+				     status->since_boot_ns);
 	json_t *root = json_pack("{s:b, s:o, s:I, s:o}", "online", status->online, "reason",
 		json_text(camera_status_words(status)), "since_us",
-		(json_int_t)(status->since_ns / NS_PER_US), "controls_changed",
+		(json_int_t)(since_ns / (int64_t)NS_PER_US), "controls_changed",
 		json_counter(&feed->camera.stats->controls_changed));
 	char *text = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
