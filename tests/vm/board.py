@@ -208,9 +208,9 @@ class Board:
                    ROOM_BYTES * 9 // 10)
 
     def it_has_a_name_on_its_network(self):
-        assert 'fanlight.local' in self.ssh(
-            'busctl', 'call', 'org.freedesktop.Avahi', '/', 'org.freedesktop.Avahi.Server',
-            'GetHostNameFqdn')
+        name = self.ssh('busctl', 'call', 'org.freedesktop.Avahi', '/',
+                        'org.freedesktop.Avahi.Server', 'GetHostNameFqdn')
+        assert 'fanlight.local' in name, name
 
     def cut_off_while_it_streams_it_comes_back_as_itself(self):
         certificate = self.certificate()
