@@ -31,17 +31,26 @@ export function onCanvas(canvas) {
 
 /*
  * Decoded by an image that nobody sees: Firefox paints at once what is decoded, but what it has to
- * decode first comes one or two frames of the screen later.
+ * decode first comes one or two frames of the screen later. And it keeps what an image has decoded,
+ * up to gigabytes, until that image lets go of it while no other shows it.
  */
 export function inImage(image) {
+  let shown; // image that has decoded what is on the page
+
   return async (blob, isWanted) => {
-    const { src } = image;
     const next = Object.assign(new Image(), { src: URL.createObjectURL(blob) });
     const shows = await next.decode().then(isWanted, () => false);
+    const { naturalWidth: width, naturalHeight: height } = next;
+    const done = shows ? shown : next;
 
-    if (shows)
+    if (shows) {
       image.src = next.src;
-    URL.revokeObjectURL(shows ? src : next.src);
-    return shows && { width: next.naturalWidth, height: next.naturalHeight };
+      shown = next;
+    }
+    if (done) {
+      URL.revokeObjectURL(done.src);
+      done.removeAttribute('src');
+    }
+    return shows && { width, height };
   };
 }

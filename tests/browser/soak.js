@@ -13,7 +13,9 @@ const WARM_UP = 1000;
 const MS_EACH_MOST = 50; // on a busy machine
 const BYTES_EACH = 100; // less than what is kept of each where anything is
 const BLOBS_MOST = 100000; // bytes, of a few pictures
-const REPORT_WITHOUT_GARBAGE = 35; // SIGRTMIN + 1
+const DECODED_MOST = 100; // pictures that a browser that shows the newest has at hand
+const REPORT = 34; // SIGRTMIN
+const REPORT_WITHOUT_GARBAGE = 35;
 
 async function heapBytes(client) {
   await client.send('HeapProfiler.collectGarbage');
@@ -21,10 +23,10 @@ async function heapBytes(client) {
 }
 
 /* Firefox writes a file about all its memory when it is told to by a signal. */
-async function reportMemory(browser) {
+async function reportMemory(browser, signal) {
   const { pid } = browser.process();
 
-  process.kill(pid, REPORT_WITHOUT_GARBAGE);
+  process.kill(pid, signal);
   const name = await until('a report from Firefox', async () => (await readdir(tmpdir()))
     .find((name) => name.startsWith('unified-memory-report-') && name.endsWith(`-${pid}.json.gz`)));
   const file = path.join(tmpdir(), name);
@@ -32,6 +34,12 @@ async function reportMemory(browser) {
 
   await rm(file);
   return reports;
+}
+
+/* Bytes, of all processes. */
+function sum(reports, owner) {
+  return reports.filter(({ path }) => owner.test(path))
+    .reduce((sum, { amount }) => sum + amount, 0);
 }
 
 /*
@@ -47,15 +55,13 @@ const heapsOf = {
     const owners = [/^explicit\/window-objects\/top\(https:/, /^explicit\/images\//,
       /^explicit\/network\/cache2\/disk-storage\(.*127\.0\.0\.1/];
     let reports;
-    const sum = (owner) => reports.filter(({ path }) => owner.test(path))
-      .reduce((sum, { amount }) => sum + amount, 0);
 
     // Seconds after their URLs were revoked.
     await until('Firefox to let go of blobs', async () => {
-      reports = await reportMemory(browser);
-      return sum(/^explicit\/dom\/memory-file-data\//) < BLOBS_MOST;
+      reports = await reportMemory(browser, REPORT_WITHOUT_GARBAGE);
+      return sum(reports, /^explicit\/dom\/memory-file-data\//) < BLOBS_MOST;
     });
-    return owners.map(sum);
+    return owners.map((owner) => sum(reports, owner));
   },
 };
 
@@ -82,4 +88,22 @@ async function thousands_of_pictures_leave_nothing_behind({ browser, browserName
   assert.ok(grown.every((bytes) => bytes < pictures * BYTES_EACH), `grown by ${grown}`);
 }
 
-export const soak = [thousands_of_pictures_leave_nothing_behind];
+/* Firefox would keep what it decoded for a minute or until its cache is full, whose limit is 2 GB. */
+async function decoded_pictures_are_let_go_of_while_others_come({ browser, fast }) {
+  const page = await openPage(browser);
+
+  await page.goto(fast.url('https'));
+  await seesAdvancing(page, picture(1));
+  await fast.hasSent(WARM_UP, WARM_UP * MS_EACH_MOST);
+  const bytes = sum(await reportMemory(browser, REPORT), /^imagelib-surface-cache-estimated-total/);
+
+  console.log(`# decoded pictures after ${WARM_UP}: ${bytes} bytes`);
+  assert.ok(bytes > 0);
+  assert.ok(bytes < DECODED_MOST * 160 * 120 * 4, `${bytes} bytes`);
+}
+
+export const soak = {
+  chromium: [thousands_of_pictures_leave_nothing_behind],
+  firefox: [decoded_pictures_are_let_go_of_while_others_come,
+    thousands_of_pictures_leave_nothing_behind],
+};

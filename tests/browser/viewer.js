@@ -48,7 +48,7 @@ try {
   [house.first] = await house.browser.pages();
 
   for (const promise of [...pictures, ...ofOneBrowser[browserName], ...use,
-    ...browserName === 'chromium' ? chromiumOnly : [], ...failures, ...soak]) {
+    ...browserName === 'chromium' ? chromiumOnly : [], ...failures, ...soak[browserName]]) {
     if (chosen.length && !chosen.includes(promise.name))
       continue;
     await test(promise.name, () => promise(house).finally(leave));
