@@ -5,7 +5,7 @@
  * What there is to tell, tell() is told:
  *   { link: 'connecting' }, { link: 'open' }, { link: 'broken', seconds } to the next attempt
  *   { status } as the server sends it, `since` in ms of the wall clock
- *   { figures } twice a second; shownMs is how old the picture shown is by now
+ *   { figures } once a second; shownMs is how old the picture shown is by now
  */
 import { Figures, ageOf } from './age.js';
 import { ServerClock } from './clock.js';
@@ -15,7 +15,7 @@ import { HELLO, PICTURE, RecordReader, STATUS, readJson } from './records.js';
 const CLOCK_ROUNDS = 5;
 const CLOCK_REFRESH_MS = 30000;
 const CLOCK_WRONG_MS = 500; // by what a hello can be late
-const FIGURES_MS = 500;
+const FIGURES_MS = 1000;
 const SILENCE_MS = 5000; // of a camera that is online, or of what decodes a picture
 const FRAME_MS = 16; // after which a screen shows what was drawn
 
