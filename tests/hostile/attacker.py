@@ -275,12 +275,9 @@ class Hostile(unittest.TestCase):
     @classmethod
     def starved_seconds(cls):
         """For how long the server's thread and the viewer's could have run, but had no core."""
-        [server_task] = [task for task in
-                         pathlib.Path(f"/proc/{cls.fanlight.process.pid}/task").iterdir()
-                         if (task / "comm").read_text() == "server\n"]
-        viewer_task = pathlib.Path(f"/proc/self/task/{cls.watching.native_id}")
-        return sum(int((task / "schedstat").read_text().split()[1])
-                   for task in (server_task, viewer_task)) / 1e9
+        threads = cls.fanlight.threads("server")["server"], cls.watching.native_id
+        return sum(int(pathlib.Path(f"/proc/{thread}/schedstat").read_text().split()[1])
+                   for thread in threads) / 1e9
 
 
 def over_both(tests):

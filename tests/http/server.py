@@ -238,9 +238,10 @@ class Fanlight:
     def threads(self, *names):
         """These threads by name, without details; one that has only begun has none of its own."""
         def find():
-            tasks = pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
-            found = {(task / "comm").read_text().split(":")[0].strip(): int(task.name)
-                     for task in tasks}
+            found = {}
+            for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended
+                    found[(task / "comm").read_text().split(":")[0].strip()] = int(task.name)
             return set(names) <= set(found) and {name: found[name] for name in names}
         return eventually(find)
 

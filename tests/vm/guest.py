@@ -2,9 +2,11 @@
 
 They run as root, in the guest or on a machine with vivid: TEST.py FANLIGHT FAKECAM
 """
+import contextlib
 import http.client
 import io
 import json
+import os
 import re
 import signal
 import statistics
@@ -59,6 +61,15 @@ def output_of(*command, timeout=PATIENCE_S):
                             timeout=timeout, check=False)
     assert result.returncode == 0, f'{" ".join(command)}: {result.stdout}'
     return result.stdout
+
+
+def open_files(pid):
+    """What a process has open, by fd; what it closes meanwhile may be missing."""
+    found = {}
+    for link in Path(f'/proc/{pid}/fd').iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found[int(link.name)] = os.readlink(link)
+    return found
 
 
 def load_vivid(inputs, **parameters):

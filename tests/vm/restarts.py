@@ -20,8 +20,8 @@ def users(node):
     found = []
     for process in Path('/proc').glob('[0-9]*'):
         try:
-            links = [os.readlink(fd) for fd in (process / 'fd').iterdir()]
-            if node in links or node in (process / 'maps').read_text():
+            files = guest.open_files(process.name).values()
+            if node in files or node in (process / 'maps').read_text():
                 found.append((process.name, (process / 'comm').read_text().strip()))
         except OSError:
             continue  # it ended

@@ -9,7 +9,8 @@ import mmap
 import os
 import select
 import signal
-from pathlib import Path
+
+import guest
 
 PIDFD_GETFD = 438
 CAP_WRITEBACK_CONNECTORS = 5
@@ -40,9 +41,9 @@ def fds_of(process, path):
     fds = []
     pidfd = os.pidfd_open(process.pid)
     try:
-        for link in Path(f'/proc/{process.pid}/fd').iterdir():
-            if os.readlink(link) == str(path):
-                fds.append(ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, int(link.name), 0))
+        for fd, file in guest.open_files(process.pid).items():
+            if file == str(path):
+                fds.append(ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, fd, 0))
         yield fds
     finally:
         for fd in (*fds, pidfd):
