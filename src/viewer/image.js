@@ -68,7 +68,7 @@ export class LiveImage {
     this.#running = false;
     clearInterval(this.#looking);
     clearTimeout(this.#waiting);
-    this.element.removeAttribute('src');
+    this.#clear();
   }
 
   retry() {
@@ -102,6 +102,12 @@ export class LiveImage {
     // A URL seen before would be answered from the list of available images, without a request.
     this.element.src = `${this.#url}?try=${++this.#attempts}&fps=${this.#fps}` +
       (this.#width && !this.#refused ? `&size=${this.#width}` : '');
+    this.element.hidden = false;
+  }
+
+  #clear() {
+    this.element.removeAttribute('src');
+    this.element.hidden = true;
   }
 
   #arrived() {
@@ -118,7 +124,7 @@ export class LiveImage {
     const pause = this.#pauses.next();
 
     this.#refused = true;
-    this.element.removeAttribute('src');
+    this.#clear();
     this.#waiting = setTimeout(() => this.#connect(), pause);
     this.#tell({ link: 'broken', seconds: pause / 1000 });
   }

@@ -188,10 +188,26 @@ async function figures_change_in_the_same_turn_as_a_picture({ browser, fanlight 
     page.evaluate(() => window.together >= 5));
 }
 
+/* Firefox decodes a picture a second time where it is to scale it in its better way. */
+async function picture_is_decoded_anew_only_where_it_is_much_too_large({ browser, fanlight }) {
+  const page = await openPage(browser);
+  const isScaled = (how) => until(`a picture scaled in the ${how} way`, () =>
+    page.evaluate((selector, how) =>
+      getComputedStyle(document.querySelector(selector)).imageRendering === how, picture(1), how));
+
+  await page.setViewport({ width: 500, height: 700 });
+  await page.goto(`${fanlight.url('https')}#door`); // 640 wide
+  await seesAdvancing(page, picture(1));
+  await isScaled('smooth');
+  await page.setViewport({ width: 250, height: 700 });
+  await isScaled('auto');
+}
+
 /* Firefox cannot be told to do without scripts; Chromium's pictures do not change the page. */
 export const ofOneBrowser = {
   chromium: [page_without_scripts_shows_the_first_camera],
-  firefox: [figures_change_in_the_same_turn_as_a_picture],
+  firefox: [figures_change_in_the_same_turn_as_a_picture,
+    picture_is_decoded_anew_only_where_it_is_much_too_large],
 };
 
 export const pictures = [
