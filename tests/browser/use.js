@@ -51,6 +51,31 @@ async function large_camera_tells_the_age_of_its_pictures({ browser, fanlight })
     document.querySelector('.graph polyline').points.length > 3));
 }
 
+async function nothing_below_a_large_camera_lies_on_anything_else({ browser, fanlight }) {
+  const page = await openPage(browser);
+
+  await page.goto(`${fanlight.url('https')}#garden`);
+  await readsText(page, /\d+ ms\s+capture to screen/);
+  await page.evaluate(() => document.querySelector('.large h2').textContent = 'x'.repeat(60));
+  for (let width = 320; width <= 1600; width += 64) {
+    await page.setViewport({ width, height: 600 + width % 3 * 150 });
+    const [inside, boxes] = await page.evaluate(() => {
+      const tile = document.querySelector('.large');
+      const parts = ['h2', '.status', '.figures', '.buttons'].map((part) =>
+        tile.querySelector(part).getBoundingClientRect());
+      const { left, right } = tile.getBoundingClientRect();
+
+      return [parts.every((part) => part.left >= left && part.right <= right && part.width > 40),
+        parts.map(({ left, top, right, bottom }) => ({ left, top, right, bottom }))];
+    });
+
+    for (const [i, a] of boxes.entries())
+      for (const b of boxes.slice(i + 1))
+        assert.ok(inside && (a.right <= b.left || a.bottom <= b.top),
+          `${width} wide: ${JSON.stringify(boxes)}`);
+  }
+}
+
 async function paused_picture_stays_and_its_snapshot_is_that_picture({ browser, fanlight }) {
   const page = await openPage(browser);
 
@@ -239,6 +264,7 @@ export const chromiumOnly = [picture_in_picture_stays_whatever_the_page_shows,
 export const use = [
   keys_enlarge_a_camera_and_lead_back,
   large_camera_tells_the_age_of_its_pictures,
+  nothing_below_a_large_camera_lies_on_anything_else,
   paused_picture_stays_and_its_snapshot_is_that_picture,
   key_makes_the_picture_fill_the_screen,
   addresses_are_whole_urls_below_the_prefix,
