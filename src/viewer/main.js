@@ -5,6 +5,7 @@
 import { Controls } from './controls.js';
 import { chooseLink } from './link.js';
 import { Pauses } from './pauses.js';
+import { say } from './text.js';
 import { Tools } from './tools.js';
 import { Wall } from './wall.js';
 
@@ -26,12 +27,6 @@ const wall = new Wall(main, await chooseLink(), (tile) => tools.show(tile));
 const tools = new Tools(document.getElementById('tools'), wall, controls);
 const pauses = new Pauses();
 let timer, polling = false, misses = 0;
-
-function summarise(text) {
-  // Setting the same text again would be read out again.
-  if (summary.textContent !== text)
-    summary.textContent = text;
-}
 
 async function fetchCameras() {
   const response = await fetch('state',
@@ -60,10 +55,10 @@ async function poll() {
     misses = 0;
     pauses.reset();
     wall.show(cameras);
-    summarise(cameras.length === 1 ? '' : `${online} of ${cameras.length} cameras online`);
+    say(summary, cameras.length === 1 ? '' : `${online} of ${cameras.length} cameras online`);
   } else if (++misses > MISSES_ALLOWED) {
     pause = pauses.next();
-    summarise(`The server does not answer. Trying again in ${pause / 1000} s.`);
+    say(summary, `The server does not answer. Trying again in ${pause / 1000} s.`);
   }
   timer = setTimeout(poll, pause);
 }

@@ -1,5 +1,11 @@
 /* How things are said on the page. */
 
+/* Have an element say this. The same again would be read out again, and laid out again. */
+export function say(element, text) {
+  if (element.textContent !== text)
+    element.textContent = text;
+}
+
 export function sayAge(ms) {
   if (ms === undefined)
     return '–';

@@ -1,6 +1,6 @@
 /* One camera on the page: its picture, its name, and an honest word about how it is. */
 import { fpsFor, widthFor } from './layout.js';
-import { sayAge, sayFps, sayTime } from './text.js';
+import { say, sayAge, sayFps, sayTime } from './text.js';
 
 const LATE_MS = 2000; // an older picture is not shown as if it were live
 
@@ -146,17 +146,12 @@ export class Tile {
   render() {
     const [state, status, notice] = this.#judge();
     const { fps, p50Ms } = this.#figures ?? {};
-    const say = (selector, text) => {
-      // Setting the same text again would be read out again.
-      if (this.#part(selector).textContent !== text)
-        this.#part(selector).textContent = text;
-    };
 
     this.element.dataset.state = state;
     this.element.classList.toggle('shown', this.#shown);
-    say('.status', status);
-    say('.notice', notice);
-    say('.facts', [sayFps(fps ?? this.#camera.captured_fps),
+    say(this.#part('.status'), status);
+    say(this.#part('.notice'), notice);
+    say(this.#part('.facts'), [sayFps(fps ?? this.#camera.captured_fps),
       p50Ms === undefined ? '' : sayAge(p50Ms)].filter(Boolean).join(' · '));
     this.#onchange(this);
   }

@@ -1,7 +1,7 @@
 /* What can be done with a camera: the buttons and figures below the large one, and the keys. */
 import { Graph } from './graph.js';
 import { LiveImage } from './image.js';
-import { fileName, sayAge, sayBitrate, sayFps, saySize } from './text.js';
+import { fileName, say, sayAge, sayBitrate, sayFps, saySize } from './text.js';
 
 const RAW = ['stream', 'snapshot', 'live', 'controls'];
 
@@ -53,8 +53,7 @@ export class Tools {
 
   #render(tile) {
     const { figures } = tile;
-    const put = (name, text) => this.#element.querySelector(`[data-figure=${name}]`).textContent =
-      text;
+    const put = (name, text) => say(this.#element.querySelector(`[data-figure=${name}]`), text);
     const pause = this.#button('pause');
 
     this.#controls.hear(tile.camera);
@@ -70,7 +69,7 @@ export class Tools {
     put('size', saySize(figures));
     put('fps', sayFps(figures.fps) || '–');
     put('bitrate', sayBitrate(figures.bitsPerSecond));
-    put('dropped', figures.dropped);
+    put('dropped', `${figures.dropped}`);
     if (figures.ageMs !== undefined)
       this.#graph.add(figures.ageMs);
   }
