@@ -4,10 +4,10 @@
  *
  * How old a picture is when a browser shows it: from the moment of capture, which the test pattern
  * bears as a stamp, until it stands in the memory of the screen of an X server, looked at every
- * millisecond; which treats all browsers alike and all ways: the page's live transport, with a
- * worker where the page wants one and without, and an <img>, in both layouts. The ways take turns,
- * in a fresh browser each round, and so they do at being the first in it, which is busy with its own
- * start. Prints the figures, medians over the rounds, as JSON.
+ * millisecond; which treats all browsers alike and all ways in which the page shows pictures, each
+ * in the same place: the live transport, with a worker where the page wants one and without, and an
+ * <img> of the stream, in both layouts. The ways take turns at being first in a fresh browser each
+ * round. Prints the figures, medians over the rounds, as JSON.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,31 +17,32 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { checkStamp, launch, openBareImage, openPage, picture, seesAdvancing }
+import { checkStamp, launch, openPage, picture, seesAdvancing }
   from '../tests/browser/browsers.js';
 import { Fanlight } from '../tests/browser/fanlight.js';
 import { until } from '../tests/browser/tap.js';
 import { percentile } from '../src/viewer/age.js';
 
 const BROWSERS = ['chromium', 'firefox'];
-const STEADY = 5; // pictures seen at one place: that is where they are
+const STEADY = 5; // pictures seen, until they count
+const WIDTH = 1280;
 const OLD_MS = 10000; // no picture is so old; it is something else that looks like a stamp
+
+/* What to do without or otherwise in a browser, so that the page shows its pictures in this way. */
 const WAYS = {
-  'live': async (browser, url) => [await openLive(browser, url), picture(1)],
-  'live, no worker': async (browser, url) =>
-    [await openLive(browser, url, () => delete window.Worker), picture(1)],
-  'img early': async (browser, url) => [await openBareImage(browser, url, 'early'), 'img'],
-  'img classic': async (browser, url) => [await openBareImage(browser, url, 'classic'), 'img'],
+  'live': () => {},
+  'live, no worker': () => delete window.Worker,
+  'img early': () => delete window.ReadableStream,
+  'img classic': () => {
+    const { prototype } = HTMLImageElement;
+    const { set } = Object.getOwnPropertyDescriptor(prototype, 'src');
+
+    delete window.ReadableStream;
+    Object.defineProperty(prototype, 'src', { set(url) {
+      set.call(this, `${url}&layout=classic`);
+    } });
+  },
 };
-
-async function openLive(browser, url, prepare = () => {}) {
-  const page = await openPage(browser);
-
-  await page.evaluateOnNewDocument(prepare);
-  await page.goto(url);
-  await seesAdvancing(page, picture(1));
-  return page;
-}
 
 /* An X server without any device, whose screen is a file in the format of xwd. */
 class Screen {
@@ -74,39 +75,31 @@ class Screen {
       await rm(this.#folder, { recursive: true });
   }
 
-  /* The stamp whose corner is there, as readStamp() does. */
-  readStamp(left, top) {
+  /* The stamp of a picture that is there and so large, as readStamp() does. */
+  readStamp({ left, top, scale }) {
+    const middle = (block) => Math.floor((block * 8 + 4) * scale);
     const row = Buffer.alloc(16 * 8 * 4);
     const bytes = Array(10).fill(0);
 
     for (let i = 0; i < 80; i++) {
       if (i % 16 === 0)
-        readSync(this.#file, row, 0, row.length,
-          this.#pixels + (top + i / 2 + 4) * this.#stride + left * 4);
-      bytes[i >> 3] = bytes[i >> 3] << 1 | (row[(i % 16 * 8 + 4) * 4 + 1] > 127);
+        readSync(this.#file, row, 0, row.length, this.#pixels +
+          (Math.floor(top) + middle(i / 16)) * this.#stride + Math.floor(left) * 4);
+      bytes[i >> 3] = bytes[i >> 3] << 1 | (row[middle(i % 16) * 4 + 1] > 127);
     }
     const stamp = checkStamp(bytes);
 
     return stamp && Math.abs(ageOf(stamp)) < OLD_MS ? stamp : undefined;
   }
-
-  /* The corner of the stamp, in the middle of those that are good enough to be read from. */
-  findStamp() {
-    for (let top = 3; top < 300; top++)
-      for (let left = 0; left < 100; left++)
-        if (this.readStamp(left + 3, top + 3) && this.readStamp(left - 3, top - 3))
-          return [left, top];
-    return undefined;
-  }
 }
 
-/* Put the element where its stamp is in the corner of the window, pixel for pixel. */
-function uncover(selector) {
-  const properties = { position: 'fixed', left: 0, top: 0, width: '1280px', height: '720px',
-    'max-width': 'none', 'max-height': 'none', 'z-index': 1 };
+/* Where on the screen the page's picture is, and by how much it is scaled. */
+function findPicture(selector, width) {
+  const box = document.querySelector(selector).getBoundingClientRect();
+  const left = window.mozInnerScreenX ?? screenX + (outerWidth - innerWidth) / 2;
+  const top = window.mozInnerScreenY ?? screenY + outerHeight - innerHeight;
 
-  for (const [name, value] of Object.entries(properties))
-    document.querySelector(selector).style.setProperty(name, value, 'important');
+  return { left: left + box.left, top: top + box.top, scale: box.width / width };
 }
 
 /* How old, ms, what bears this stamp is; both clocks are the monotonic one of this machine. */
@@ -114,34 +107,28 @@ function ageOf(stamp) {
   return Number(process.hrtime.bigint() - stamp) / 1e6;
 }
 
-/*
- * Where on the screen newer and newer pictures are seen. A browser needs a while to draw them where
- * they were put, and until then there is a stamp elsewhere.
- */
-function findPictures() {
-  let corner, last, seen;
+/* Wait until there are newer and newer pictures: a browser needs a while to draw in a new page. */
+async function seesThem(place) {
+  let last = 0n, seen = 0;
 
-  return until('pictures that advance on the screen', () => {
-    const found = screen.findStamp();
-    const stamp = found && screen.readStamp(...found);
+  await until('pictures that advance on the screen', () => {
+    const stamp = screen.readStamp(place);
 
-    if (String(found) !== String(corner))
-      [corner, last, seen] = [found, 0n, 0];
     if (stamp > last)
       [last, seen] = [stamp, seen + 1];
-    return seen >= STEADY && corner;
+    return seen >= STEADY;
   });
+  return last;
 }
 
 /* The age, ms, of each picture that the screen shows for so long. */
-async function watch(page, selector, seconds) {
-  await page.evaluate(uncover, selector);
-  const corner = await findPictures();
+async function watch(page, seconds) {
+  const place = await page.evaluate(findPicture, picture(1), WIDTH);
   const ages = [];
-  let last = screen.readStamp(...corner);
+  let last = await seesThem(place);
 
   for (const end = performance.now() + seconds * 1000; performance.now() < end; await sleep(1)) {
-    const stamp = screen.readStamp(...corner);
+    const stamp = screen.readStamp(place);
 
     if (stamp && stamp !== last)
       ages.push(ageOf(stamp));
@@ -151,8 +138,12 @@ async function watch(page, selector, seconds) {
 }
 
 async function measure(browser, way, seconds) {
-  const [page, selector] = await WAYS[way](browser, fanlight.url('https'));
-  const ages = await watch(page, selector, seconds);
+  const page = await openPage(browser);
+
+  await page.evaluateOnNewDocument(WAYS[way]);
+  await page.goto(fanlight.url('https'));
+  await seesAdvancing(page, picture(1));
+  const ages = await watch(page, seconds);
 
   if (!ages.length)
     throw new Error(`the screen showed no new picture for ${seconds} s`);
@@ -168,7 +159,7 @@ function median(numbers) {
 const [program, seconds, rounds] = process.argv.slice(2);
 // Displays show sixty pictures a second. Of a rate that divides that, each run would meet them at
 // a moment of its own; this one passes through all.
-const fanlight = new Fanlight(program, { camera: { size: '1280x720', fps: 29 } });
+const fanlight = new Fanlight(program, { camera: { size: `${WIDTH}x720`, fps: 29 } });
 const screen = new Screen();
 const ways = Object.keys(WAYS);
 const results = {};

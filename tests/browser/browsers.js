@@ -17,13 +17,17 @@ const BROWSERS = {
   },
 };
 
-/* Without a screen, or on an X server's. */
+/*
+ * Without a screen, or on an X server's as a viewer's: with a window of its own size, and without
+ * anybody who is told of each request, as which the page tells the server of each picture.
+ */
 export async function launch(name, display) {
   const { default: puppeteer } = await import('puppeteer-core').catch(() => {
     throw new Error('puppeteer-core is not there; run "npm ci" in tests/browser');
   });
 
   return puppeteer.launch({ ...BROWSERS[name], headless: !display, acceptInsecureCerts: true,
+    ...display && { defaultViewport: null, networkEnabled: false },
     env: { ...process.env, DISPLAY: display }, timeout: 90000, protocolTimeout: 90000 });
 }
 
