@@ -18,8 +18,8 @@ const BROWSERS = {
 };
 
 /*
- * Without a screen, or on an X server's as a viewer's: with a window of its own size, and without
- * anybody who is told of each request, as which the page tells the server of each picture.
+ * Without a screen; or on an X server's, as a viewer has it: the window is of its own size, and the
+ * browser does not tell us of requests, of which the page makes one for each picture.
  */
 export async function launch(name, display) {
   const { default: puppeteer } = await import('puppeteer-core').catch(() => {
