@@ -8,26 +8,28 @@
 /* How long the quickest is believed. */
 #define QUICKEST_NS (10 * NS_PER_S)
 
-/* Whose pictures are on their way for so long has stopped to acknowledge, and may watch on. */
+/* Who owes an acknowledgement for so long has stopped to give any, and may watch on. */
 #define PATIENCE_NS (5 * NS_PER_S)
 
 /* Over a shorter span the rate of arrivals is a matter of chance. */
 #define MEASURE_NS (500 * NS_PER_MS)
 
-static const struct flight_picture *oldest(const struct flight *flight)
+/* The n-th picture on its way, the oldest is 0. */
+static const struct flight_picture *nth(const struct flight *flight, unsigned n)
 {
-	return &flight->pictures[flight->first % FLIGHT_PICTURES];
+	return &flight->pictures[(flight->first + n) % FLIGHT_PICTURES];
 }
 
 bool flight_has_room(struct flight *flight, uint64_t captured_ns, uint64_t now_ns)
 {
-	if (flight->n && now_ns >= oldest(flight)->sent_ns + PATIENCE_NS)
+	if (flight->n > flight->beside &&
+		now_ns >= nth(flight, flight->beside)->sent_ns + PATIENCE_NS)
 		flight->most = 0;
 	if (!flight->most)
 		return true;
-	if (flight->landing_ns && flight->n)
+	if (flight->landing_ns && flight->n > flight->beside)
 		return false;
-	if (flight->n >= flight->most) {
+	if (flight->n >= flight->most + flight->beside) {
 		flight->full = flight->was_full = true;
 		return false;
 	}
@@ -47,8 +49,7 @@ void flight_send(struct flight *flight, struct flight_picture picture)
 const struct flight_picture *flight_find(const struct flight *flight, uint32_t serial)
 {
 	for (unsigned i = 0; i < flight->n; i++) {
-		const struct flight_picture *picture =
-			&flight->pictures[(flight->first + i) % FLIGHT_PICTURES];
+		const struct flight_picture *picture = nth(flight, i);
 
 		if (picture->serial == serial)
 			return picture;
@@ -63,7 +64,7 @@ static unsigned take_out(struct flight *flight, uint32_t serial)
 	bool last = false;
 
 	for (; flight->n && !last; n++) {
-		last = oldest(flight)->serial == serial;
+		last = nth(flight, 0)->serial == serial;
 		flight->first++;
 		flight->n--;
 	}
@@ -72,7 +73,8 @@ static unsigned take_out(struct flight *flight, uint32_t serial)
 
 /*
  * Know the quickest. When none was about as quick for long the flight lands, for all that are on
- * their way wait behind others; the first that is sent after that tells.
+ * their way wait behind others; the first that is sent after that tells. Only what the next
+ * acknowledgement needs is sent meanwhile.
  */
 static void compare(struct flight *flight, const struct flight_picture *picture, int64_t took_ns,
 	int64_t target_ns, uint64_t now_ns)
@@ -100,7 +102,7 @@ static void judge(struct flight *flight, const struct flight_picture *picture, i
 		flight->most -= flight->most > 1 ? step : 0;
 		flight->lowered_ns = now_ns;
 	} else if (late_ns <= target_ns / 2 && flight->full &&
-		   flight->most + step <= FLIGHT_PICTURES) {
+		   flight->most + step <= FLIGHT_PICTURES - FLIGHT_NEXT_MOST) {
 		flight->most += step;
 	}
 }
@@ -122,8 +124,8 @@ static void measure(struct flight *flight, unsigned landed, uint64_t now_ns)
 	flight->measured_since_ns = now_ns;
 }
 
-void flight_land(struct flight *flight, const struct flight_picture *picture, uint64_t age_ns,
-	uint64_t target_ns, uint64_t now_ns)
+unsigned flight_land(struct flight *flight, const struct flight_picture *picture, uint64_t age_ns,
+	unsigned next, uint64_t target_ns, uint64_t now_ns)
 {
 	const struct flight_picture drawn = *picture;
 	/* Below zero where the viewer's clock is off, which the difference to the quickest is not. */
@@ -136,4 +138,6 @@ void flight_land(struct flight *flight, const struct flight_picture *picture, ui
 	judge(flight, &drawn, took_ns - flight->quickest_ns, (int64_t)target_ns, now_ns);
 	measure(flight, landed, now_ns);
 	flight->full = false;
+	flight->beside = next - 1;
+	return landed;
 }

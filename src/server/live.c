@@ -137,9 +137,9 @@ ON_SERVER static void note_drawn(struct live *live, const struct flight_picture 
 
 	if (!report->has_age || drawn_ns < picture->sent_ns || drawn_ns > now_ns)
 		drawn_ns = now_ns;
-	live->drawn++;
 	live->drawn_age_ns = drawn_ns > picture->captured_ns ? drawn_ns - picture->captured_ns : 0;
-	flight_land(&live->flight, picture, live->drawn_age_ns, target_age_ns, now_ns);
+	live->drawn += flight_land(
+		&live->flight, picture, live->drawn_age_ns, report->next, target_age_ns, now_ns);
 }
 
 bool live_take_report(struct live *live, h2o_req_t *req, uint64_t target_age_ns)

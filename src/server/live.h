@@ -17,7 +17,7 @@ struct live {
 	uint64_t status_seen; /* the feed's status_serial that was told last */
 	char *notice;         /* being sent; of malloc() */
 	struct flight flight;
-	uint64_t drawn;        /* pictures that the viewer acknowledged */
+	uint64_t drawn;        /* pictures that the viewer acknowledged, or skipped before one */
 	uint64_t drawn_age_ns; /* of the last of those when it was drawn, as the viewer saw it */
 };
 

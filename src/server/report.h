@@ -14,10 +14,12 @@ struct report {
 	uint32_t serial; /* of the newest picture that it has drawn */
 	bool has_age;
 	uint64_t age_ns; /* of that picture when it was drawn, by the viewer's idea of our clock */
+	unsigned next;   /* which picture after that one it reports at the latest, from 1 */
 };
 
 /*
- * Understand a report in JSON, {"serial":17,"age_ms":42.5}; members that are not known are ignored.
+ * Understand a report in JSON, {"serial":17,"age_ms":42.5,"next":4}; members that are not known are
+ * ignored.
  * Returns 0, or -EINVAL with a sentence in *ret_reason.
  */
 ANY_THREAD int report_parse(

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/flight.h"
 #include "server/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(reason && reason[strlen(reason) - 1] == '.');
 	} else {
 		must(size <= REPORT_BYTES_MOST);
+		must(report.next >= 1 && report.next <= FLIGHT_NEXT_MOST);
 		must(report.age_ns <= 3600 * NS_PER_S && (report.has_age || !report.age_ns));
 	}
 	return 0;

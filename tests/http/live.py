@@ -132,6 +132,16 @@ class Live(server.Case):
         # Two may be on their way unreported, until the viewer seems to have stopped reporting.
         self.assertGreater(third.sent_us - reported_us, 1_000_000)
 
+    def test_who_reports_only_some_gets_those_between_as_well(self):
+        identity, pictures = self.open("/live?fps=5")
+        last = next(pictures)
+        self.assertEqual(self.fanlight.report(identity, {"serial": last.serial, "next": 4})[0], 204)
+        for n, picture in enumerate(pictures):
+            if picture.sent_us - last.sent_us > 1_000_000:  # the first that was held back
+                break
+            last = picture
+        self.assertEqual(n, 2 + 3)
+
     def test_reports_that_make_no_sense_are_refused_in_one_sentence(self):
         identity, pictures = self.open()
         serial = next(pictures).serial

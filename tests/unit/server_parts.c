@@ -198,10 +198,13 @@ static void a_report_is_read(void **state)
 	assert_int_equal(read_report("{\"serial\":4294967295}", &report), 0);
 	assert_int_equal(report.serial, UINT32_MAX);
 	assert_false(report.has_age);
-	assert_int_equal(read_report("{\"serial\":0,\"age_ms\":1.5,\"new\":[1]}", &report), 0);
+	assert_int_equal(report.next, 1);
+	assert_int_equal(
+		read_report("{\"serial\":0,\"age_ms\":1.5,\"next\":4,\"new\":[1]}", &report), 0);
 	assert_int_equal(report.serial, 0);
 	assert_true(report.has_age);
 	assert_int_equal(report.age_ns, 1500000);
+	assert_int_equal(report.next, 4);
 }
 
 static void a_report_that_makes_no_sense_is_refused(void **state)
@@ -210,7 +213,9 @@ static void a_report_that_makes_no_sense_is_refused(void **state)
 		"{\"serial\":-1}", "{\"serial\":4294967296}", "{\"serial\":1.5}",
 		"{\"serial\":\"1\"}", "{\"serial\":1,\"serial\":2}", "{\"serial\":1,\"age_ms\":-1}",
 		"{\"serial\":1,\"age_ms\":3600001}", "{\"serial\":1,\"age_ms\":1e999}",
-		"{\"serial\":1,\"age_ms\":null}"};
+		"{\"serial\":1,\"age_ms\":null}", "{\"serial\":1,\"next\":0}",
+		"{\"serial\":1,\"next\":17}", "{\"serial\":1,\"next\":2.5}",
+		"{\"serial\":1,\"next\":4294967297}"};
 	struct report report;
 	char longest[REPORT_BYTES_MOST + 2] = "{\"serial\":1}";
 
