@@ -5,6 +5,7 @@
 
 const DRIFT = 5e-5; // of two crystals, at most
 const SAMPLES_MOST = 20;
+const SAMPLES_ENOUGH = 5;
 
 export class ServerClock {
   #samples = [];
@@ -22,6 +23,11 @@ export class ServerClock {
     const best = this.#samples.reduce((a, b) => a && error(a) < error(b) ? a : b, undefined);
 
     return best && localMs + best.offset;
+  }
+
+  /* Whether at() is good enough to compare ages by. */
+  isSettled() {
+    return this.#samples.length >= SAMPLES_ENOUGH;
   }
 
   /* The server or this machine has slept or begun anew. */

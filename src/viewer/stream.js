@@ -18,6 +18,10 @@ const CLOCK_WRONG_MS = 500; // by what a hello can be late
 const FIGURES_MS = 1000;
 const SILENCE_MS = 5000; // of a camera that is online, or of what decodes a picture
 const FRAME_MS = 16; // after which a screen shows what was drawn
+const QUIET_MS = 70; // of pictures that need no acknowledgement, while they are in time,
+const QUIET_MOST = 15; // and how many
+const LATE_MS = 25; // longer on its way than the quickest,
+const FORGOTTEN = 0.001; // which is forgotten at this rate
 
 /* Of the one server that all streams come from. */
 const clock = new ServerClock();
@@ -59,6 +63,9 @@ export class LiveStream {
   #waiting; // picture to show next
   #shown; // picture on the page
   #id; // of this stream, for acknowledgements
+  #arrived; // pictures
+  #told; // picture that was acknowledged last
+  #quickestMs; // from sending to drawing
   #posting = false;
 
   /* show is one of the ways of show.js. */
@@ -127,6 +134,8 @@ export class LiveStream {
     this.#heardMs = performance.now();
     this.#online = true;
     this.#waiting = undefined;
+    this.#arrived = 0;
+    this.#quickestMs = Infinity;
     this.#reader = new RecordReader();
     keepClock();
     const size = this.#width && !this.#refused ? `&size=${this.#width}` : '';
@@ -184,7 +193,8 @@ export class LiveStream {
 
     this.#pauses.reset();
     this.#figures.arrived(blob.size);
-    this.#waiting = { ...record, parts: undefined, blob, signal, heardMs: this.#heardMs };
+    this.#waiting = { ...record, parts: undefined, blob, signal, heardMs: this.#heardMs,
+      number: ++this.#arrived };
     if (!this.#showing || this.#heardMs - this.#showing.heardMs > SILENCE_MS)
       this.#showNewest();
   }
@@ -210,6 +220,7 @@ export class LiveStream {
     this.#shown = picture;
     picture.drawnMs = performance.now();
     picture.ageMs = this.#age(picture);
+    picture.quiet = this.#quietAfter(picture, last);
     this.#figures.drawn(picture.drawnMs, picture.ageMs);
     if (last?.signal !== picture.signal)
       this.#toldMs = -Infinity; // the first of this attempt is news
@@ -222,31 +233,53 @@ export class LiveStream {
     this.#acknowledge(picture);
   }
 
+  /* How many after this one need no acknowledgement. */
+  #quietAfter({ ageMs, capturedMs, sentMs }, last) {
+    const intervalMs = capturedMs - last?.capturedMs;
+    const tookMs = ageMs - (sentMs - capturedMs);
+
+    if (!clock.isSettled() || !(intervalMs > 0))
+      return 0;
+    this.#quickestMs = Math.min(tookMs, this.#quickestMs + intervalMs * FORGOTTEN);
+    return tookMs < this.#quickestMs + LATE_MS ?
+      Math.min(QUIET_MOST, Math.round(QUIET_MS / intervalMs)) : 0;
+  }
+
   /*
    * Tell the server what has been drawn, so that it can send no more than the way can carry. One at
-   * a time: what is drawn meanwhile is told of by the newest. Not at once, for a request keeps the
-   * browser from the picture: in Chromium it stood on the screen 3 ms later. Nor by an animation
-   * frame, for one that was asked for lets Firefox hold the next picture back until another.
+   * a time: what is drawn meanwhile is told of by the newest. Only some, unless one is late, for a
+   * request costs Firefox 3 ms of CPU time. Not at once, for it keeps the browser from the picture:
+   * in Chromium it stood on the screen 3 ms later. Nor by an animation frame, for one that was asked
+   * for lets Firefox hold the next picture back until another.
    */
   async #acknowledge({ signal }) {
     if (this.#posting)
       return;
     this.#posting = true;
-    for (let told; told !== this.#shown;) {
+    while (this.#isDue()) {
       await new Promise((resolve) => setTimeout(resolve, FRAME_MS));
       if (!this.#id)
         break;
-      told = this.#shown;
+      const told = this.#shown;
       // What may be stored, Firefox keeps an entry of, even of a POST.
       const response = await fetch(`${this.#url}/${this.#id}`, { method: 'POST', signal,
         cache: 'no-store', headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ serial: told.serial, age_ms: told.ageMs }),
+        body: JSON.stringify({ serial: told.serial, age_ms: told.ageMs, next: told.quiet + 1 }),
       }).catch(() => undefined);
 
       if (!response?.ok)
         break; // the stream itself tells how it is
+      this.#told = told;
     }
     this.#posting = false;
+  }
+
+  /* Whether the picture shown is to be acknowledged: one that is late always. */
+  #isDue() {
+    const { number, quiet, signal } = this.#shown;
+    const told = this.#told;
+
+    return told?.signal !== signal || number > told.number + Math.min(quiet, told.quiet);
   }
 
   #age(picture) {

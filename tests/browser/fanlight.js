@@ -122,7 +122,20 @@ export class Fanlight {
 
   /* Wait until viewers have told that they drew so many pictures, all cameras together. */
   async hasDrawn(n) {
-    await until(`${n} drawn pictures in /state`, async () => await this.#sum('drawn') >= n);
+    await until(`${n} drawn pictures in /state`, async () => await this.drawn() >= n);
+  }
+
+  /* How many pictures viewers have drawn, all cameras together. */
+  async drawn() {
+    return this.#sum('drawn');
+  }
+
+  /* How many of those they have told of, and all viewers before them. */
+  async reports() {
+    const metrics = await (await fetch(`${this.url('http')}metrics`)).text();
+    const counts = metrics.matchAll(/^fanlight_capture_to_drawn_seconds_count\{.*\} (\d+)$/gm);
+
+    return Array.from(counts, ([, count]) => Number(count)).reduce((a, b) => a + b, 0);
   }
 
   /* Wait until viewers have been sent so many. */

@@ -82,11 +82,15 @@ async function quickest_round_trip_knows_the_clock_best() {
   clock.add(1100, 1102, 51101);
   clock.add(1102, 1302, 51110);
   assert.equal(clock.at(2000), 52000);
+  assert.equal(clock.isSettled(), false);
   // Long after, a slower one that is fresh knows better than a quick one that has drifted away.
   clock.add(1e7, 1e7 + 20, 1e7 + 50110);
   assert.equal(clock.at(1e7 + 20), 1e7 + 50120);
+  clock.add(1e7 + 20, 1e7 + 50, 1e7 + 50140);
+  assert.equal(clock.isSettled(), true);
   clock.reset();
   assert.equal(clock.at(0), undefined);
+  assert.equal(clock.isSettled(), false);
 }
 
 async function wrong_clock_makes_no_picture_younger_than_it_can_be() {

@@ -23,6 +23,17 @@ async function page_shows_live_pictures_over_one_http2_connection({ browser, fan
   assert.deepEqual(await complaints(page), []);
 }
 
+async function pictures_in_time_are_not_acknowledged_one_by_one({ browser, fanlight }) {
+  await openViewer(browser, fanlight.url('https'));
+  await fanlight.hasClients(2); // without those of the page before
+  await until('fewer acknowledgements than pictures', async () => {
+    const drawn = await fanlight.drawn(), reports = await fanlight.reports();
+
+    await fanlight.hasDrawn(drawn + 30);
+    return await fanlight.reports() - reports < 25;
+  });
+}
+
 async function page_and_all_that_belongs_to_it_are_less_than_60_kb({ browser, fanlight }) {
   const page = await openViewer(browser, fanlight.url('http'));
   const urls = new Set(await page.evaluate(() => performance.getEntries()
@@ -212,6 +223,7 @@ export const ofOneBrowser = {
 
 export const pictures = [
   page_shows_live_pictures_over_one_http2_connection,
+  pictures_in_time_are_not_acknowledged_one_by_one,
   page_and_all_that_belongs_to_it_are_less_than_60_kb,
   page_draws_itself_where_there_is_no_worker,
   page_shows_images_where_the_browser_lacks_more,
