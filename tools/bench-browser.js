@@ -24,6 +24,8 @@ import { until } from '../tests/browser/tap.js';
 import { percentile } from '../src/viewer/age.js';
 
 const BROWSERS = ['chromium', 'firefox'];
+// For a second after a page has loaded Firefox holds each picture back until the screen's next.
+const SETTLE_MS = 2000;
 const STEADY = 5; // pictures seen, until they count
 const WIDTH = 1280;
 const OLD_MS = 10000; // no picture is so old; it is something else that looks like a stamp
@@ -143,6 +145,7 @@ async function measure(browser, way, seconds) {
   await page.evaluateOnNewDocument(WAYS[way]);
   await page.goto(fanlight.url('https'));
   await seesAdvancing(page, picture(1));
+  await sleep(SETTLE_MS);
   const ages = await watch(page, seconds);
 
   if (!ages.length)
