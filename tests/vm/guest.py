@@ -59,7 +59,7 @@ def promises(*functions):
 def output_of(*command, timeout=PATIENCE_S):
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             timeout=timeout, check=False)
-    assert result.returncode == 0, f'{" ".join(command)}: {result.stdout}'
+    assert result.returncode == 0, f'{" ".join(map(str, command))}: {result.stdout}'
     return result.stdout
 
 
