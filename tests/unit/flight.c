@@ -204,12 +204,14 @@ static void run(struct link *link)
 	}
 }
 
-/* Links of each of these transfers and delays, with viewers of both kinds. */
+#define END UINT64_MAX
+
+/* Links of each of these transfers and delays, up to END, with viewers of both kinds. */
 static void run_each(void (*check)(const struct link *link), const uint64_t *transfers_ms,
 	const uint64_t *delays_ms)
 {
-	for (const uint64_t *transfer_ms = transfers_ms; *transfer_ms; transfer_ms++)
-		for (const uint64_t *delay_ms = delays_ms; *delay_ms; delay_ms++)
+	for (const uint64_t *transfer_ms = transfers_ms; *transfer_ms != END; transfer_ms++)
+		for (const uint64_t *delay_ms = delays_ms; *delay_ms != END; delay_ms++)
 			for (int sparing = 0; sparing < 2; sparing++) {
 				struct link link = {
 					.transfer_ms = *transfer_ms,
@@ -231,7 +233,8 @@ static void got_all(const struct link *link)
 static void links_that_carry_all_get_all(void **state)
 {
 	(void)state;
-	run_each(got_all, (const uint64_t[]){1, 10, 25, 0}, (const uint64_t[]){1, 5, 20, 50, 0});
+	run_each(
+		got_all, (const uint64_t[]){1, 10, 25, END}, (const uint64_t[]){0, 5, 20, 50, END});
 }
 
 static void was_full_and_its_queue_short(const struct link *link)
@@ -251,8 +254,8 @@ static void was_full_and_its_queue_short(const struct link *link)
 static void links_that_do_not_are_full_and_their_queues_short(void **state)
 {
 	(void)state;
-	run_each(was_full_and_its_queue_short, (const uint64_t[]){40, 50, 80, 150, 0},
-		(const uint64_t[]){5, 20, 50, 0});
+	run_each(was_full_and_its_queue_short, (const uint64_t[]){40, 50, 80, 150, END},
+		(const uint64_t[]){5, 20, 50, END});
 }
 
 static void got_most_of_what_it_can_carry(const struct link *link)
@@ -266,8 +269,8 @@ static void got_most_of_what_it_can_carry(const struct link *link)
 static void the_longest_ways_get_most_of_what_they_can_carry(void **state)
 {
 	(void)state;
-	run_each(got_most_of_what_it_can_carry, (const uint64_t[]){10, 50, 300, 0},
-		(const uint64_t[]){150, 0});
+	run_each(got_most_of_what_it_can_carry, (const uint64_t[]){10, 50, 300, END},
+		(const uint64_t[]){150, END});
 }
 
 static void without_acknowledgements_queues_are_not_seen(void **state)
